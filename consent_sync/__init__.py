@@ -1,0 +1,1 @@
+"""Keeps consent choices the same in Didomi and Actito, in both directions."""

@@ -1,0 +1,1 @@
+"""How the program touches the world: each module keeps the promise of a port."""

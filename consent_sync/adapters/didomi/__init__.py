@@ -1,0 +1,1 @@
+"""The consent side: the webhooks and the API of Didomi, in its own words."""

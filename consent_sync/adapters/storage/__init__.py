@@ -1,0 +1,1 @@
+"""Where accepted events, choices and decisions are kept durably."""

@@ -1,0 +1,1 @@
+"""Settings and wiring: the only floor that knows both services and adapters."""

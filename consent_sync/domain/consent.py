@@ -1,0 +1,111 @@
+"""Choices, the places in Didomi's tree where they stand, and statements made about them."""
+
+from collections.abc import Mapping as MappingView
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple
+
+from consent_sync.domain.identity import Side
+from consent_sync.domain.moments import Micros
+
+
+class Choice(StrEnum):
+    """What somebody chose. NONE means no choice was made, which is not a refusal."""
+
+    GRANTED = "granted"
+    DENIED = "denied"
+    NONE = "none"
+
+
+class Node(NamedTuple):
+    """A place in Didomi's consent tree; exactly one of the shapes a mapping file can name.
+
+    channel alone; purpose alone; purpose + channel; purpose + preference;
+    purpose + preference + channel; purpose + preference + option. Empty text = part not used.
+    """
+
+    purpose: str = ""
+    preference: str = ""
+    option: str = ""
+    channel: str = ""
+
+
+class Pick(NamedTuple):
+    """A preference of one purpose (Didomi's v2 `values` are keyed by it)."""
+
+    purpose: str
+    preference: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentTree:
+    """Didomi's `consents`, v1, v2 or full tree, as the choices that it makes.
+
+    `nodes` holds every explicit true or false; a node without a choice is absent.
+    `picks` holds the options chosen of each v2 preference; an empty set is a list that was
+    sent empty, which is not the same as a preference that was not mentioned.
+    """
+
+    nodes: MappingView[Node, Choice] = field(default_factory=dict)
+    picks: MappingView[Pick, frozenset[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """"This person chose X on this line", made somewhere in `(not_before, not_after]`.
+
+    `dated` is the moment by which its own side orders it; `delay` is how long it was under way to
+    us, as far as that is certain. `id` is stable: the same statement seen twice has the same id.
+    """
+
+    id: str
+    side: Side
+    choice: Choice
+    not_before: Micros
+    not_after: Micros
+    dated: Micros
+    delay: Micros
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A statement of another side that a side's state already reflects."""
+
+    id: str
+    not_after: Micros
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """What a side was last known to hold on a line.
+
+    `as_of` is by our clock for Actito (a reading: when it was asked for; a write: when it was
+    sent) and by Didomi's dates for Didomi. `known` are the other sides' statements it reflects.
+    `confirmed` is false while only an answered write of ours says so.
+    """
+
+    choice: Choice
+    as_of: Micros
+    known: MappingView[Side, Known] = field(default_factory=dict)
+    confirmed: bool = True
+
+
+class WriteOutcome(StrEnum):
+    """What became of a write of ours."""
+
+    IN_FLIGHT = "in_flight"
+    SENT = "sent"
+    UNCLEAR = "unclear"
+    CONFIRMED = "confirmed"
+
+
+@dataclass(frozen=True, slots=True)
+class OwnWrite:
+    """One write of ours on one line of one side: a possible cause of what is seen there later."""
+
+    side: Side
+    choice: Choice
+    sent_at: Micros
+    outcome: WriteOutcome
+    event_id: str = ""

@@ -1,0 +1,65 @@
+"""The append-only record of turns: what was received, seen, decided, sent and confirmed."""
+
+from dataclasses import dataclass
+
+from consent_sync.domain.consent import Choice, WriteOutcome
+from consent_sync.domain.events import ProfileMissing, ProfileReading, UserMissing, UserReading
+from consent_sync.domain.identity import Side
+from consent_sync.domain.moments import Micros
+from consent_sync.domain.profile import Scalar
+from consent_sync.domain.verdicts import Entry
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenLine:
+    """One line of a write: the choice set there."""
+
+    line: str
+    choice: Choice
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One write of ours to one side, before (`in_flight`) or after its answer.
+
+    `dated` is the date a Didomi event carried, else equal to `sent_at`. `created` is true when
+    the write made the profile. `failure` is the reason a refused write was refused with; its
+    outcome then stays `in_flight`, because it changed nothing.
+    """
+
+    side: Side
+    lines: tuple[WrittenLine, ...]
+    sent_at: Micros
+    dated: Micros
+    outcome: WriteOutcome
+    event_id: str = ""
+    attributes: tuple[tuple[str, Scalar], ...] = ()
+    lists: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
+    created: bool = False
+    failure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ItemsTaken:
+    """The turn took these stored items, by their event numbers, in this order."""
+
+    events: tuple[int, ...]
+    at: Micros
+
+
+Fact = ItemsTaken | ProfileReading | ProfileMissing | UserReading | UserMissing | Write
+"""What a turn learnt or did, in order; a person's state is the fold of all of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRecord:
+    """One turn of one person: facts in order, and the entries that explain them.
+
+    `mapping_file` and `mapping_version` name the rules that decided.
+    """
+
+    at: Micros
+    mapping_file: str
+    mapping_version: str
+    facts: tuple[Fact, ...]
+    entries: tuple[Entry, ...]

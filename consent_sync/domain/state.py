@@ -1,0 +1,71 @@
+"""What is known about one person within one mapping: a fold of the ledger, as a frozen value."""
+
+from collections.abc import Mapping as MappingView
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from consent_sync.domain.consent import Agreed, OwnWrite, Pick, Statement
+from consent_sync.domain.identity import Names, Side
+from consent_sync.domain.moments import Micros
+from consent_sync.domain.profile import Scalar
+
+
+class Presence(StrEnum):
+    """Whether a side has a record of the person."""
+
+    UNKNOWN = "unknown"
+    PRESENT = "present"
+    MISSING = "missing"
+
+
+@dataclass(frozen=True, slots=True)
+class LineState:
+    """One line of one person.
+
+    `refused_at` is, per side, the last moment that side was seen to hold a no, by the clock that
+    statements are compared with. `held` is the verdict while a raise waits for a person's word;
+    `failed` the reason of a write that was refused for good, until something new is decided.
+    """
+
+    latest: MappingView[Side, Statement] = field(default_factory=dict)
+    agreed: MappingView[Side, Agreed] = field(default_factory=dict)
+    refused_at: MappingView[Side, Micros] = field(default_factory=dict)
+    writes: tuple[OwnWrite, ...] = ()
+    held: str = ""
+    failed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The newest value that metadata gave for one profile attribute, by Didomi's date."""
+
+    value: Scalar
+    dated: Micros
+
+
+@dataclass(frozen=True, slots=True)
+class HeldList:
+    """The whole list that Didomi holds for a multi-value preference, by Didomi's date."""
+
+    options: frozenset[str]
+    dated: Micros
+
+
+@dataclass(frozen=True, slots=True)
+class PersonState:
+    """Everything remembered about one person within one mapping.
+
+    `pending` maps the id of an event that awaits approval to the moment we first received it.
+    `sent` holds the attributes last written to the profile. `spellings` are all the organisation
+    user ids that came to this same person key, newest last.
+    """
+
+    names: Names = field(default_factory=Names)
+    profile: Presence = Presence.UNKNOWN
+    user: Presence = Presence.UNKNOWN
+    lines: MappingView[str, LineState] = field(default_factory=dict)
+    wanted: MappingView[str, Wanted] = field(default_factory=dict)
+    sent: MappingView[str, Scalar] = field(default_factory=dict)
+    picks: MappingView[Pick, HeldList] = field(default_factory=dict)
+    pending: MappingView[str, Micros] = field(default_factory=dict)
+    spellings: tuple[str, ...] = ()

@@ -1,0 +1,1 @@
+"""HTTP for the two platforms, for operators and for health."""
