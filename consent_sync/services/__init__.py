@@ -1,0 +1,1 @@
+"""The order of work: the use cases, written against the ports."""
