@@ -8,6 +8,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 BENCH_VENV := .venv-bench
 LOCK_VENV := .venv-lock
 
+# Nothing may follow the summary of the tests, whichever folder make is started from.
+MAKEFLAGS += --no-print-directory
+
 # The stamps below depend on each other's order.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
