@@ -52,7 +52,7 @@ class ConsentTree:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """"This person chose X on this line", made somewhere in `(not_before, not_after]`.
+    """ "This person chose X on this line", made somewhere in `(not_before, not_after]`.
 
     `dated` is the moment by which its own side orders it; `delay` is how long it was under way to
     us, as far as that is certain. `id` is stable: the same statement seen twice has the same id.

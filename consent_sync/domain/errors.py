@@ -47,7 +47,9 @@ class AbsentError(ConsentSyncError):
 class RefusedError(ConsentSyncError):
     """Input that is not acceptable: `where` it stands, what was `found`, what was `expected`."""
 
-    def __init__(self, message: str, *, code: str, where: str = "", found: str = "", expected: str = "") -> None:
+    def __init__(
+        self, message: str, *, code: str, where: str = "", found: str = "", expected: str = ""
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.where = where

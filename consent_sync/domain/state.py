@@ -24,7 +24,7 @@ class LineState:
 
     `refused_at` is, per side, the last moment that side was seen to hold a no, by the clock that
     statements are compared with. `held` is the verdict while a raise waits for a person's word;
-    `failed` the reason of a write that was refused for good, until something new is decided.
+    `failed` is, per side, why a write there was refused for good, until something new is decided.
     """
 
     latest: MappingView[Side, Statement] = field(default_factory=dict)
@@ -32,7 +32,7 @@ class LineState:
     refused_at: MappingView[Side, Micros] = field(default_factory=dict)
     writes: tuple[OwnWrite, ...] = ()
     held: str = ""
-    failed: str = ""
+    failed: MappingView[Side, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

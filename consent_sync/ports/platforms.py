@@ -42,22 +42,26 @@ class ProfilePlatform(Protocol):
         """Read one profile by the mapping's unique key; a bare 404 is confirmed by a probe."""
         ...
 
-    async def read_by_id(self, mapping: Mapping, profile_id: str) -> ProfileReading | ProfileMissing:
+    async def read_by_id(
+        self, mapping: Mapping, profile_id: str
+    ) -> ProfileReading | ProfileMissing:
         """Read one profile by Actito's number; a bare 404 is confirmed by a probe."""
         ...
 
     async def update(
         self, mapping: Mapping, key: str, change: ProfileChange, *, after_look: bool
-    ) -> None:
+    ) -> str:
         """Change an existing profile; raise AbsentError when it is confirmed not to exist.
+
+        Returns Actito's number for the profile, empty where the answer does not tell.
 
         `after_look` writes without waiting for the rate limit (it is charged afterwards), so
         that nothing comes between a look and its write.
         """
         ...
 
-    async def create(self, mapping: Mapping, key: str, change: ProfileChange) -> None:
-        """Create a profile; raise PermanentError (400, 409) when it exists or is not acceptable."""
+    async def create(self, mapping: Mapping, key: str, change: ProfileChange) -> str:
+        """Create a profile and return its number (may be empty); raise PermanentError (400, 409) when it exists or is not acceptable."""
         ...
 
     async def structure(self, mapping: Mapping) -> TableStructure:

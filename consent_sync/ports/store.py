@@ -189,6 +189,10 @@ class Ledger(Protocol):
         """Return what is known about a person, None for nobody."""
         ...
 
+    async def find_profile(self, mapping: str, profile_id: str) -> str | None:
+        """Return the person key whose settled state names this Actito profile id, if any."""
+        ...
+
     async def timeline(self, subject: Subject, limit: int) -> Sequence[LedgerRecord]:
         """Return the newest records of a person, newest first."""
         ...
@@ -207,7 +211,9 @@ class Ledger(Protocol):
         """Return one event or refused request by its number, None when there is none."""
         ...
 
-    async def recent(self, *, after: int, limit: int) -> Sequence[tuple[int, Subject, LedgerRecord]]:
+    async def recent(
+        self, *, after: int, limit: int
+    ) -> Sequence[tuple[int, Subject, LedgerRecord]]:
         """Return ledger records with numbers above `after`, oldest first, for following along."""
         ...
 
