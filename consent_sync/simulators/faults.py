@@ -199,7 +199,7 @@ class FaultPlan:
         self._late.add(task)
         task.add_done_callback(self._late.discard)
 
-    async def open(self) -> None:
+    def open(self) -> None:
         """Prepare for a new start of the server."""
         self.closing = False
 
