@@ -168,7 +168,8 @@ def refusal(answer: Answer, name: str, *, write: bool) -> ConsentSyncError:
     if status == 429:
         wait = retry_after(answer.headers)
         return TemporaryError(f"{name}: too many calls (429)", retry_after=wait)
-    if status >= 500:
+    # 408 and 425: the platform gave up on the request before it had decided anything.
+    if status >= 500 or status in (408, 425):
         kind = UnclearError if write else TemporaryError
         wait = retry_after(answer.headers)
         return kind(f"{name}: the platform failed ({status})", retry_after=wait)

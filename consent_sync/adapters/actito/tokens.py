@@ -1,0 +1,71 @@
+"""One access token per key, fetched by one caller for all (page "API Key / Bearer tokens")."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+
+from consent_sync.adapters.http import Answer, json_object
+from consent_sync.domain.errors import CredentialError, PermanentError, TemporaryError
+from consent_sync.domain.moments import SECOND, Micros
+from consent_sync.ports.clock import Clock
+
+_LIFETIME_SECONDS = 900
+# 12 of the 15 minutes that a token lives.
+_USED_SHARE = 0.8
+# Everybody waiting would otherwise show a key that was just refused once more.
+_REFUSED_SECONDS = 5
+
+
+class Tokens:
+    """The current token of one key. A new token may end the old one, so there is never a second."""
+
+    def __init__(self, fetch: Callable[[bool], Awaitable[Answer]], clock: Clock) -> None:
+        self._fetch = fetch
+        self._clock = clock
+        self._lock = asyncio.Lock()
+        self._token = ""
+        self._renew_at: Micros = 0
+        self._refused = ""
+        self._refused_until: Micros = 0
+
+    async def get(self, *, urgent: bool) -> str:
+        """Return a token that should work; raise CredentialError when the key is refused."""
+        async with self._lock:
+            if self._token and self._clock.now() < self._renew_at:
+                return self._token
+            if self._refused and self._clock.now() < self._refused_until:
+                raise CredentialError(self._refused)
+            try:
+                answer = await self._fetch(urgent)
+            except (CredentialError, PermanentError) as error:
+                self._refused = f"Actito gives no token for our key: {error}"
+                self._refused_until = self._clock.now() + _REFUSED_SECONDS * SECOND
+                raise CredentialError(self._refused) from None
+            self._keep(answer)
+            return self._token
+
+    @property
+    def current(self) -> str:
+        """The token in use; empty when there is none."""
+        return self._token
+
+    def drop(self, token: str) -> None:
+        """Forget this token, unless it has been replaced already."""
+        if token == self._token:
+            self._token = ""
+
+    def _keep(self, answer: Answer) -> None:
+        value = json_object(answer, write=False)
+        token = value.get("accessToken")
+        if not isinstance(token, str) or not token.isascii() or not token.isprintable():
+            raise TemporaryError("actito token: the answer holds no token")
+        self._token = token
+        self._refused = ""
+        lifetime = _lifetime_seconds(value.get("expiresIn"))
+        self._renew_at = self._clock.now() + round(lifetime * _USED_SHARE * SECOND)
+
+
+def _lifetime_seconds(said: object) -> int:
+    """Read `900s`, `900` or 900; anything else means the documented 15 minutes."""
+    found = re.fullmatch(r"\s*(\d{1,6})\s*s?\s*", str(said))
+    return int(found[1]) if found else _LIFETIME_SECONDS

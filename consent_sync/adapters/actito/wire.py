@@ -1,0 +1,243 @@
+"""Builds Actito's requests and reads its answers; pure functions and values, no I/O.
+
+Single profiles go through `ProfileRoutes`, of which V4 is the version best known ("Creating or
+Updating a Single Profile", "Feeding your Actito Profile tables").
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+from urllib.parse import quote
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import orjson
+from yarl import URL
+
+from consent_sync.adapters.actito.settings import ActitoSettings
+from consent_sync.adapters.actito.values import boolean, key_text, profile_number
+from consent_sync.adapters.http import Answer, Json, json_object
+from consent_sync.domain.errors import PermanentError, RefusedError, TemporaryError
+from consent_sync.domain.identity import Names
+from consent_sync.domain.mapping import Mapping
+from consent_sync.domain.moments import Micros
+from consent_sync.domain.profile import ProfileChange, Scalar
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One call to make: everything but the credentials. `name` is safe for logs and metrics."""
+
+    name: str
+    method: str
+    url: URL
+    body: bytes | None = None
+    write: bool = False
+    accept: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What one answer says about one profile."""
+
+    names: Names
+    subscriptions: dict[str, bool]
+
+
+class ProfileRoutes(Protocol):
+    """One version of Actito's single profile routes."""
+
+    def read_by_key(self, mapping: Mapping, key: str) -> Request:
+        """Build the reading of a profile by the mapping's unique attribute; 404 is accepted."""
+        ...
+
+    def read_by_id(self, mapping: Mapping, profile_id: str) -> Request:
+        """Build the reading of a profile by Actito's number; 404 is accepted."""
+        ...
+
+    def update(self, mapping: Mapping, key: str, change: ProfileChange) -> Request:
+        """Build a change that never creates; 404 is accepted."""
+        ...
+
+    def create(self, mapping: Mapping, key: str, change: ProfileChange) -> Request:
+        """Build a creation that never changes an existing profile; 404 is accepted."""
+        ...
+
+    def profile(self, answer: Answer, mapping: Mapping, asked: Names) -> Profile:
+        """Read a profile; `asked` fills in names that it lacks. Raises TemporaryError."""
+        ...
+
+
+class V4Routes:
+    """The V4 single profile routes."""
+
+    def __init__(self, settings: ActitoSettings) -> None:
+        self._settings = settings
+        self._zone = _zone(settings.timezone)
+
+    def read_by_key(self, mapping: Mapping, key: str) -> Request:
+        """Build `GET /profile/{attribute}={value}`."""
+        return self._read(mapping, _pair(mapping, key))
+
+    def read_by_id(self, mapping: Mapping, profile_id: str) -> Request:
+        """Build `GET /profile/{profileId}`."""
+        if not profile_number(profile_id):
+            raise PermanentError("actito profile read: the profile id is not a number")
+        return self._read(mapping, segment(profile_id))
+
+    def update(self, mapping: Mapping, key: str, change: ProfileChange) -> Request:
+        """Build `PUT /profile/{attribute}={value}` with what changes and nothing else."""
+        url = f"{self._base(mapping)}/{_pair(mapping, key)}"
+        body = _body(change, {**change.attributes}, self._zone)
+        return _write("actito profile update", "PUT", url, body)
+
+    def create(self, mapping: Mapping, key: str, change: ProfileChange) -> Request:
+        """Build `POST /profile?allowUpdate=false` with the unique attribute among the others."""
+        _pair(mapping, key)
+        url = f"{self._base(mapping)}?allowUpdate=false"
+        attributes: dict[str, Scalar] = {mapping.key_attribute: key, **change.attributes}
+        body = _body(change, attributes, self._zone)
+        return _write("actito profile create", "POST", url, body)
+
+    def profile(self, answer: Answer, mapping: Mapping, asked: Names) -> Profile:
+        """Read the answer of a single GET."""
+        value = json_object(answer, write=False)
+        attributes = _pairs(answer, value.get("attributes"), "value")
+        listed = _pairs(answer, value.get("subscriptions"), "subscribe")
+        names = Names(
+            actito_key=key_text(attributes.get(mapping.key_attribute)) or asked.actito_key,
+            profile_id=profile_number(attributes.get("profileId")) or asked.profile_id,
+        )
+        return Profile(names, _subscriptions(answer, listed, mapping))
+
+    def _read(self, mapping: Mapping, last: str) -> Request:
+        url = URL(f"{self._base(mapping)}/{last}", encoded=True)
+        return Request("actito profile read", "GET", url, accept=frozenset({404}))
+
+    def _base(self, mapping: Mapping) -> str:
+        place = f"v4/entity/{segment(mapping.entity)}/table/{segment(mapping.table)}/profile"
+        return address(self._settings, self._settings.profiles_prefix, place)
+
+
+def token_request(settings: ActitoSettings) -> Request:
+    """Build the token call of "API Key / Bearer tokens", which has no category and no version."""
+    url = URL(address(settings, "", "auth/token"), encoded=True)
+    return Request("actito token", "GET", url)
+
+
+def tables_request(settings: ActitoSettings, entity: str) -> Request:
+    """Build the list of profile tables with their structure ("Profile tables", V5)."""
+    place = f"v5/entities/{segment(entity)}/profile-tables"
+    url = URL(address(settings, settings.structure_prefix, place), encoded=True)
+    return Request("actito structure", "GET", url, accept=frozenset({404}))
+
+
+def entities_request(settings: ActitoSettings) -> Request:
+    """Build the list of entities that the key may see ("Quick Start", V5)."""
+    url = URL(address(settings, settings.entities_prefix, "v5/entities"), encoded=True)
+    return Request("actito entities", "GET", url)
+
+
+def webhooks_request(settings: ActitoSettings, entity: str, table_id: str, page: int) -> Request:
+    """Build one page of the registered webhooks of a table ("Managing Webhook Subscriptions")."""
+    place = f"v4/entity/{segment(entity)}/webhookSubscription"
+    query = f"tableType=PROFILE_TABLE&tableId={segment(table_id)}&page={page}&pageSize=100"
+    url = URL(f"{address(settings, settings.webhooks_prefix, place)}?{query}", encoded=True)
+    return Request("actito webhooks", "GET", url)
+
+
+def address(settings: ActitoSettings, prefix: str, place: str) -> str:
+    """Return the URL of a place below a category prefix, which may be empty."""
+    category = prefix.strip("/")
+    return "/".join(part for part in (settings.api_url.rstrip("/"), category, place) if part)
+
+
+def segment(text: str) -> str:
+    """Percent-encode one path segment so that it stays one, whatever it holds."""
+    encoded = quote(text, safe="")
+    # Servers and proxies walk up at a bare dot segment.
+    return encoded.replace(".", "%2E") if encoded in (".", "..") else encoded
+
+
+def local_date(moment: Micros, zone: ZoneInfo) -> str:
+    """Return a moment as `yyyy-MM-dd HH:mm:ss` in the zone, the only form that Actito shows."""
+    local = (_EPOCH + timedelta(microseconds=moment)).astimezone(zone)
+    return local.strftime("%Y-%m-%d %H:%M:%S")
+
+
+def check_written(answer: Answer) -> bool:
+    """Tell whether a 2xx answer can come from Actito itself: empty, text or JSON, but no page."""
+    return not answer.body.lstrip().startswith(b"<")
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise RefusedError(
+            "The time zone of the Actito account is not known on this machine.",
+            code="unknown-timezone",
+            where="timezone",
+            found=name,
+            expected="a name such as Europe/Brussels",
+        ) from None
+
+
+def _pair(mapping: Mapping, key: str) -> str:
+    # An empty value would make it a request for no profile in particular.
+    if not key:
+        raise PermanentError("actito profile: the value of the unique attribute is empty")
+    return f"{segment(mapping.key_attribute)}={segment(key)}"
+
+
+def _write(name: str, method: str, url: str, body: bytes) -> Request:
+    return Request(name, method, URL(url, encoded=True), body, write=True, accept=frozenset({404}))
+
+
+def _body(change: ProfileChange, attributes: dict[str, Scalar], zone: ZoneInfo) -> bytes:
+    body: dict[str, object] = {
+        "dataCollectionInformation": {
+            "date": local_date(change.collection.date, zone),
+            "source": change.collection.source,
+            "way": change.collection.way,
+        }
+    }
+    if attributes:
+        body["attributes"] = [{"name": name, "value": attributes[name]} for name in attributes]
+    if change.subscriptions:
+        chosen = change.subscriptions.items()
+        body["subscriptions"] = [{"name": name, "subscribe": value} for name, value in chosen]
+    return orjson.dumps(body)
+
+
+def _pairs(answer: Answer, value: Json, content: str) -> dict[str, Json]:
+    """Read an array of `{name, <content>}` (V4) or a flat object (V5)."""
+    if isinstance(value, dict):
+        return value
+    if not isinstance(value, list):
+        raise _unexpected(answer)
+    pairs: dict[str, Json] = {}
+    for element in value:
+        name = element.get("name") if isinstance(element, dict) else None
+        if not isinstance(element, dict) or not isinstance(name, str):
+            raise _unexpected(answer)
+        pairs[name] = element.get(content)
+    return pairs
+
+
+def _subscriptions(answer: Answer, listed: dict[str, Json], mapping: Mapping) -> dict[str, bool]:
+    mapped = {line.id for line in mapping.lines}
+    read: dict[str, bool] = {}
+    for name, value in listed.items():
+        choice = boolean(value)
+        if choice is not None:
+            read[name] = choice
+        elif value is not None and name in mapped:
+            # Guessing here could turn somebody's no into nothing.
+            raise _unexpected(answer)
+    return read
+
+
+def _unexpected(answer: Answer) -> TemporaryError:
+    return TemporaryError(f"{answer.name}: the answer is not a profile as Actito describes it")
