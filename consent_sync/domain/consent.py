@@ -52,7 +52,7 @@ class ConsentTree:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """ "This person chose X on this line", made somewhere in `(not_before, not_after]`.
+    """One choice of one person on one line, made somewhere in `(not_before, not_after]`.
 
     `dated` is the moment by which its own side orders it; `delay` is how long it was under way to
     us, as far as that is certain. `id` is stable: the same statement seen twice has the same id.
@@ -102,10 +102,14 @@ class WriteOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OwnWrite:
-    """One write of ours on one line of one side: a possible cause of what is seen there later."""
+    """One write of ours on one line of one side: a possible cause of what is seen there later.
+
+    `told` are the other sides' statements that it carried there, once it turns out that it took.
+    """
 
     side: Side
     choice: Choice
     sent_at: Micros
     outcome: WriteOutcome
     event_id: str = ""
+    told: MappingView[Side, Known] = field(default_factory=dict)

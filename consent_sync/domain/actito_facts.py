@@ -1,0 +1,325 @@
+"""What Actito's webhooks and readings say, taken into a person's state.
+
+A webhook carries no time and may be late, doubled or partial, so it is a hint: either it shows
+exactly what is agreed, or the profile is read and the reading decides.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from consent_sync.domain.consent import Agreed, Choice, Statement
+from consent_sync.domain.events import Item, ProfileHint, ProfileReading
+from consent_sync.domain.identity import Names, Side
+from consent_sync.domain.lines import (
+    Added,
+    Context,
+    Outcome,
+    add_statement,
+    delayed_by_first_sight,
+    lifted,
+    line_state,
+    own_writes,
+    resolved,
+    unsure_write,
+    with_agreed,
+    with_line,
+    with_refusal,
+)
+from consent_sync.domain.mapping import Line
+from consent_sync.domain.moments import OPEN, Micros
+from consent_sync.domain.state import LineState, PersonState, Presence
+from consent_sync.domain.translate import choice_from_subscription
+from consent_sync.domain.verdicts import Entry, Kind, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """One Actito webhook of this turn that made a look necessary."""
+
+    item: Item
+    content: ProfileHint
+
+    def choice(self, line: Line) -> Choice:
+        """Return the choice it names for a line, NONE when it does not name it."""
+        subscribed = self.content.subscriptions.get(line.id)
+        if subscribed is None:
+            return Choice.NONE
+        return choice_from_subscription(line, subscribed=subscribed)
+
+
+def fold_hint(state: PersonState, hint: Hint, context: Context) -> Outcome:
+    """Take a webhook in: an echo confirms and is done; anything else asks for a look.
+
+    The verdict is None when a look is needed.
+    """
+    state = replace(state, names=merged_names(state.names, hint.content.names))
+    if state.profile is not Presence.PRESENT or not _shows_agreed(state, hint, context):
+        return Outcome(state)
+    fresh = False
+    for line in context.mapping.lines:
+        choice = hint.choice(line)
+        known = line_state(state, line)
+        agreed = known.agreed.get(Side.ACTITO)
+        if choice is Choice.NONE or agreed is None:
+            continue
+        fresh = fresh or not agreed.confirmed
+        known = with_agreed(resolved(known, Side.ACTITO, choice), Side.ACTITO, choice, agreed.as_of)
+        state = with_line(state, line, known)
+    if fresh:
+        return Outcome(
+            state, verdict=Verdict.CONFIRMED, reason="Actito shows the change that we made"
+        )
+    return Outcome(
+        state, verdict=Verdict.ECHO, reason="it shows what both sides already hold; nothing to do"
+    )
+
+
+def fold_profile_reading(
+    state: PersonState, seen: ProfileReading, hints: Sequence[Hint], context: Context
+) -> Outcome:
+    """Take in what Actito held when it was asked; differences from what was agreed decide.
+
+    `hints` are the webhooks of this turn that asked for the look.
+    """
+    state = replace(state, profile=Presence.PRESENT, names=merged_names(state.names, seen.names))
+    touched: set[str] = set()
+    entries: list[Entry] = []
+    for line in context.mapping.lines:
+        subscribed = seen.subscriptions.get(line.id)
+        shown = (
+            Choice.NONE
+            if subscribed is None
+            else choice_from_subscription(line, subscribed=subscribed)
+        )
+        look = _Look(line, line_state(state, line), shown, seen, tuple(hints), context)
+        result = look.result()
+        state = with_line(state, line, result.known) if result.known is not look.known else state
+        if result.added is Added.NEW:
+            touched.add(line.id)
+        if result.reason:
+            entries.append(_entry(line, result, context))
+    return Outcome(state, entries=tuple(entries), touched=frozenset(touched))
+
+
+def fold_profile_missing(state: PersonState) -> PersonState:
+    """Take in that Actito has no such profile: it holds nothing, and needs everything anew."""
+    lines = {
+        name: replace(
+            known, agreed={side: held for side, held in known.agreed.items() if side != Side.ACTITO}
+        )
+        for name, known in state.lines.items()
+    }
+    return replace(state, profile=Presence.MISSING, lines=lines, sent={})
+
+
+def merged_names(known: Names, told: Names) -> Names:
+    """Return the names with what a side has told us now; empty tells nothing."""
+    merged = Names(
+        told.ouid or known.ouid,
+        told.actito_key or known.actito_key,
+        told.profile_id or known.profile_id,
+    )
+    return known if merged == known else merged
+
+
+def _shows_agreed(state: PersonState, hint: Hint, context: Context) -> bool:
+    """Say whether a hint shows exactly what is agreed, and nothing of ours makes that doubtful."""
+    named = False
+    for line in context.mapping.lines:
+        choice = hint.choice(line)
+        if choice is Choice.NONE:
+            continue
+        named = True
+        known = line_state(state, line)
+        agreed = known.agreed.get(Side.ACTITO)
+        opposite = Choice.DENIED if choice is Choice.GRANTED else Choice.GRANTED
+        if agreed is None or agreed.choice is not choice:
+            return False
+        if unsure_write(known, Side.ACTITO, opposite):
+            return False
+    if named:
+        return True
+    others = {**hint.content.other, **hint.content.subscriptions}
+    others.pop(context.mapping.key_attribute, None)
+    return bool(others) and all(
+        name in state.sent and str(state.sent[name]).lower() == str(value).lower()
+        for name, value in others.items()
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    known: LineState
+    added: Added | None = None
+    verdict: Verdict = Verdict.NO_CHANGE
+    reason: str = ""
+    choice: Choice = Choice.NONE
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """One line of one reading, against what was agreed and what the hints named."""
+
+    line: Line
+    known: LineState
+    shown: Choice
+    seen: ProfileReading
+    hints: tuple[Hint, ...]
+    context: Context
+
+    def result(self) -> _Result:
+        """Decide what this line of the reading means."""
+        agreed = self.known.agreed.get(Side.ACTITO)
+        if self._run_over():
+            return self._overrun_refusal()
+        if unsure_write(self.known, Side.ACTITO, self.shown):
+            return self._explained()
+        if agreed is None:
+            return self._first_sight()
+        if self.shown is agreed.choice:
+            return _Result(self._settled())
+        if self.shown is Choice.NONE:
+            return self._vanished(agreed)
+        if self.shown is Choice.GRANTED and not agreed.confirmed and not self._came_back(agreed):
+            return _Result(
+                self._settled(),
+                reason="a refusal that we wrote did not take in Actito; it is written again",
+                choice=self.shown,
+            )
+        return self._statement(agreed.as_of, agreed)
+
+    def _explained(self) -> _Result:
+        """A write of ours with an unclear outcome may be the cause: put right, not believed."""
+        return _Result(
+            self._settled(),
+            verdict=Verdict.CONFIRMED,
+            reason="Actito shows a change of ours whose answer had been lost",
+            choice=self.shown,
+        )
+
+    def _first_sight(self) -> _Result:
+        named = [hint.choice(self.line) for hint in self.hints]
+        said = [choice for choice in named if choice is not Choice.NONE]
+        if said and self.shown is not Choice.NONE:
+            return self._statement(OPEN, None)
+        if self.shown is Choice.NONE and Choice.DENIED in said:
+            return self._denied_by_hint()
+        known = self._settled()
+        if self.shown is Choice.DENIED:
+            known = delayed_by_first_sight(known, Side.ACTITO, self.seen.read_at)
+        return _Result(known)
+
+    def _vanished(self, agreed: Agreed) -> _Result:
+        """The subscription is not listed any more: not a refusal, but no reason for a yes either."""
+        if agreed.choice is Choice.DENIED:
+            known = with_agreed(self.known, Side.ACTITO, Choice.DENIED, self.seen.asked_at)
+            return _Result(known)
+        if any(hint.choice(self.line) is Choice.DENIED for hint in self.hints):
+            return self._denied_by_hint()
+        known = with_refusal(self._settled(), Side.ACTITO, self.seen.read_at)
+        return _Result(
+            known,
+            reason="Actito no longer lists this subscription for the person; that is no choice",
+        )
+
+    def _denied_by_hint(self) -> _Result:
+        said = self._said(Choice.DENIED, OPEN, None)
+        known, added = add_statement(self.line, self.known, said)
+        known = with_agreed(known, Side.ACTITO, Choice.DENIED, self.seen.asked_at)
+        return _Result(with_refusal(known, Side.ACTITO, self.seen.read_at), added)
+
+    def _run_over(self) -> bool:
+        """Say whether a yes of ours may have run over a no that a hint still shows.
+
+        Where the reading shows a no as well, only a yes of unclear outcome makes that a new
+        refusal: it may have landed before the person refused.
+        """
+        unsure = unsure_write(self.known, Side.ACTITO, Choice.GRANTED)
+        if self.shown is Choice.NONE or (self.shown is Choice.DENIED and not unsure):
+            return False
+        delay = self.context.rules.webhook_max_delay
+        for hint in self.hints:
+            at = hint.item.received_at
+            if hint.choice(self.line) is not Choice.DENIED:
+                continue
+            refusals = own_writes(self.known, Side.ACTITO, Choice.DENIED)
+            grants = own_writes(self.known, Side.ACTITO, Choice.GRANTED)
+            echo = any(write.sent_at <= at <= write.sent_at + delay for write in refusals)
+            if not echo and any(write.sent_at >= at - delay for write in grants):
+                return True
+        return False
+
+    def _overrun_refusal(self) -> _Result:
+        said = self._said(Choice.DENIED, OPEN, None)
+        known, added = add_statement(self.line, self._settled(), said)
+        return _Result(
+            with_refusal(known, Side.ACTITO, said.not_after),
+            added,
+            Verdict.CONFLICT_STRICTEST,
+            "the person refused in Actito while our agreement was on its way; the refusal stands",
+            Choice.DENIED,
+        )
+
+    def _came_back(self, agreed: Agreed) -> bool:
+        """Say whether a webhook shows a yes that arrived after our unconfirmed no was sent."""
+        return any(
+            hint.choice(self.line) is Choice.GRANTED and hint.item.received_at > agreed.as_of
+            for hint in self.hints
+        )
+
+    def _statement(self, not_before: Micros, agreed: Agreed | None) -> _Result:
+        said = self._said(self.shown, not_before, agreed)
+        known, added = add_statement(self.line, self.known, said)
+        known = _after_reading(known, self.shown, self.seen)
+        if added is Added.NOT_COUNTED:
+            return _Result(
+                known,
+                added,
+                reason="on this line an agreement counts only when given in Didomi",
+                choice=self.shown,
+            )
+        return _Result(known, added)
+
+    def _said(self, choice: Choice, not_before: Micros, agreed: Agreed | None) -> Statement:
+        """Build the statement of this reading, its interval as narrow as the hints make it."""
+        named = [hint for hint in self.hints if hint.choice(self.line) is not Choice.NONE]
+        # Only a webhook that shows this very choice says anything about when it was made.
+        told = [hint for hint in named if hint.choice(self.line) is choice]
+        if told:
+            first = min(hint.item.received_at for hint in told)
+            not_before = max(not_before, first - self.context.rules.webhook_max_delay)
+        if agreed is not None:
+            not_before = lifted(not_before, agreed, self.context.rules)
+        by_webhook = bool(named)
+        evidence = f"event {named[0].item.id}" if by_webhook else "a look at Actito"
+        return Statement(
+            id=f"actito-{self.seen.asked_at}-{choice}",
+            side=Side.ACTITO,
+            choice=choice,
+            not_before=not_before,
+            not_after=max(self.seen.read_at, not_before),
+            dated=self.seen.read_at,
+            delay=0 if by_webhook else max(0, self.seen.read_at - not_before),
+            evidence=evidence,
+        )
+
+    def _settled(self) -> LineState:
+        return _after_reading(self.known, self.shown, self.seen)
+
+
+def _after_reading(known: LineState, shown: Choice, seen: ProfileReading) -> LineState:
+    known = with_agreed(resolved(known, Side.ACTITO, shown), Side.ACTITO, shown, seen.asked_at)
+    return with_refusal(known, Side.ACTITO, seen.read_at) if shown is Choice.DENIED else known
+
+
+def _entry(line: Line, result: _Result, context: Context) -> Entry:
+    return Entry(
+        at=context.now,
+        kind=Kind.CONFIRMED if result.verdict is Verdict.CONFIRMED else Kind.DECIDED,
+        verdict=result.verdict,
+        reason=result.reason,
+        side=Side.ACTITO,
+        line=line.id,
+        line_number=line.line_number,
+        choice=result.choice,
+    )

@@ -1,0 +1,353 @@
+"""What Didomi's webhooks and readings say, taken into a person's state."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from consent_sync.domain.attributes import attributes_from
+from consent_sync.domain.consent import Choice, ConsentTree, Statement
+from consent_sync.domain.events import (
+    ConsentEvent,
+    DidomiItem,
+    EventKind,
+    Item,
+    UserReading,
+)
+from consent_sync.domain.identity import Side
+from consent_sync.domain.lines import (
+    Added,
+    Context,
+    Outcome,
+    add_statement,
+    delayed_by_first_sight,
+    lifted,
+    line_state,
+    resolved,
+    unsure_write,
+    with_agreed,
+    with_line,
+    with_refusal,
+)
+from consent_sync.domain.mapping import Line
+from consent_sync.domain.moments import OPEN, Micros
+from consent_sync.domain.own_events import is_own
+from consent_sync.domain.state import HeldList, LineState, PersonState, Presence, Wanted
+from consent_sync.domain.translate import choice_at
+from consent_sync.domain.verdicts import Verdict
+
+CONFIRMED = "confirmed"
+PENDING = "pending_approval"
+
+
+@dataclass(frozen=True, slots=True)
+class _Folded:
+    state: PersonState
+    added: tuple[tuple[str, Added], ...] = ()
+
+
+def fold_didomi_item(
+    state: PersonState, item: Item, content: DidomiItem, context: Context
+) -> Outcome:
+    """Take one Didomi webhook in: statements, confirmations, metadata; or say why not."""
+    if content.regulation not in context.mapping.regulations:
+        accepted = ", ".join(context.mapping.regulations)
+        return Outcome(
+            state,
+            verdict=Verdict.BLOCKED_REGULATION,
+            reason=f"this choice was made under another regulation; this mapping takes {accepted}",
+        )
+    state = _with_name(state, content.ouid)
+    if content.kind in {EventKind.CONSENT_EVENT_DELETED, EventKind.CONSENT_USER_DELETED}:
+        return _fold_deletion(state, content)
+    event = content.event
+    if content.kind is EventKind.CONSENT_EVENT and event is not None:
+        if event.status != CONFIRMED:
+            return _fold_pending(state, event, item)
+        return _finish(_fold_event(state, event, item, context), event, content, item, context)
+    folded = _Folded(state)
+    if event is not None and event.status == CONFIRMED:
+        folded = _fold_event(state, event, item, context)
+    shown = _fold_shown(folded.state, content, item, context)
+    both = _Folded(shown.state, folded.added + shown.added)
+    return _finish(both, event, content, item, context)
+
+
+def fold_user_reading(state: PersonState, seen: UserReading, context: Context) -> PersonState:
+    """Take in what Didomi held when it was asked; a first sight is a baseline, not a statement."""
+    state = replace(state, user=Presence.PRESENT)
+    dated = seen.read_at if seen.updated_at is None else seen.updated_at
+    for line in context.mapping.lines:
+        before = line_state(state, line)
+        after = _line_after_reading(line, before, seen, dated, context)
+        if after is not before:
+            state = with_line(state, line, after)
+    return _with_lists(state, seen.tree, dated)
+
+
+def fold_user_missing(state: PersonState) -> PersonState:
+    """Take in that Didomi has no such person: it holds nothing any more."""
+    return replace(_without_side(state), user=Presence.MISSING)
+
+
+def _with_name(state: PersonState, ouid: str) -> PersonState:
+    spellings = state.spellings
+    if ouid and (not spellings or spellings[-1] != ouid):
+        spellings = (*(one for one in spellings if one != ouid), ouid)[-5:]
+    names = state.names if state.names.ouid == ouid else replace(state.names, ouid=ouid)
+    return replace(state, names=names, spellings=spellings, user=Presence.PRESENT)
+
+
+def _fold_deletion(state: PersonState, content: DidomiItem) -> Outcome:
+    if content.kind is EventKind.CONSENT_USER_DELETED:
+        state = fold_user_missing(state)
+    return Outcome(
+        state,
+        verdict=Verdict.NO_CHANGE,
+        reason="something was deleted in Didomi; that is no choice, so nothing changes in Actito",
+    )
+
+
+def _fold_pending(state: PersonState, event: ConsentEvent, item: Item) -> Outcome:
+    if event.status == PENDING and event.id not in state.pending:
+        # Bounded, oldest out: an approval that comes for a forgotten one only counts as late.
+        pending = dict(list(state.pending.items())[-19:])
+        state = replace(state, pending={**pending, event.id: item.received_at})
+        return Outcome(state, verdict=Verdict.HELD_PENDING, reason="waits for approval in Didomi")
+    reason = "waits for approval in Didomi"
+    if event.status != PENDING:
+        reason = "has a status this version does not know, so it is not applied"
+    return Outcome(state, verdict=Verdict.HELD_PENDING, reason=reason)
+
+
+def _fold_event(state: PersonState, event: ConsentEvent, item: Item, context: Context) -> _Folded:
+    if is_own(event, context.subject):
+        return _Folded(_fold_own(state, event, context))
+    created = item.received_at if event.created_at is None else event.created_at
+    # What has been received cannot be made later than that, whatever the sender's clock says.
+    made = min(created, item.received_at)
+    reached = min(state.pending.get(event.id, item.received_at), item.received_at)
+    not_before = OPEN if event.created_at is None else made
+    if event.origin is not None:
+        not_before = min(not_before, event.origin.not_before)
+    added: list[tuple[str, Added]] = []
+    for line in context.mapping.lines:
+        known = line_state(state, line)
+        choice = choice_at(event.tree, line.node, was_granted=_was_granted(known))
+        if choice is Choice.NONE:
+            continue
+        said = Statement(
+            id=event.id or f"event-{item.id}",
+            side=Side.DIDOMI,
+            choice=choice,
+            not_before=not_before,
+            not_after=made,
+            dated=created,
+            delay=max(0, reached - not_before),
+            evidence=f"event {item.id}",
+        )
+        known, how = add_statement(line, known, said)
+        state = with_line(state, line, _holding(known, choice, created, made))
+        added.append((line.id, how))
+    pending = {key: at for key, at in state.pending.items() if key != event.id}
+    state = replace(state, pending=pending) if len(pending) != len(state.pending) else state
+    return _Folded(_with_lists(state, event.tree, created), tuple(added))
+
+
+def _fold_own(state: PersonState, event: ConsentEvent, context: Context) -> PersonState:
+    """Our own event came back: it was stored, whatever the answer to our call was."""
+    for line in context.mapping.lines:
+        known = line_state(state, line)
+        choice = choice_at(event.tree, line.node, was_granted=_was_granted(known))
+        agreed = known.agreed.get(Side.DIDOMI)
+        if choice is Choice.NONE:
+            continue
+        dated = event.created_at if event.created_at is not None else context.now
+        known = resolved(known, Side.DIDOMI, choice)
+        if (
+            agreed is None
+            or dated > agreed.as_of
+            or (agreed.choice is choice and not agreed.confirmed)
+        ):
+            as_of = dated if agreed is None else max(dated, agreed.as_of)
+            known = with_agreed(known, Side.DIDOMI, choice, as_of)
+        state = with_line(state, line, known)
+    dated = event.created_at if event.created_at is not None else context.now
+    return _with_lists(state, event.tree, dated)
+
+
+def _fold_shown(state: PersonState, content: DidomiItem, item: Item, context: Context) -> _Folded:
+    """The merged state a user entity shows, never newer than the event behind it."""
+    tree = content.shown
+    dates = [
+        date
+        for date in (content.updated_at, content.event.created_at if content.event else None)
+        if date is not None
+    ]
+    if tree is None:
+        return _Folded(state)
+    shown_at = min(dates) if dates else item.received_at
+    named = content.event.tree if content.event else ConsentTree()
+    added: list[tuple[str, Added]] = []
+    for line in context.mapping.lines:
+        known = line_state(state, line)
+        choice = choice_at(tree, line.node, was_granted=_was_granted(known))
+        named_too = choice_at(named, line.node, was_granted=_was_granted(known))
+        if choice is Choice.NONE or named_too is not Choice.NONE:
+            continue
+        known, how = _differing(
+            line, known, choice, shown_at, min(shown_at, item.received_at), item, context
+        )
+        if how is not None:
+            state = with_line(state, line, known)
+            added.append((line.id, how))
+    return _Folded(_with_lists(state, tree, shown_at), tuple(added))
+
+
+def _differing(
+    line: Line,
+    known: LineState,
+    choice: Choice,
+    dated: Micros,
+    not_after: Micros,
+    item: Item,
+    context: Context,
+) -> tuple[LineState, Added | None]:
+    """A state that differs from what Didomi was known to hold: made between the two sights."""
+    agreed = known.agreed.get(Side.DIDOMI)
+    if agreed is not None and (agreed.choice is choice or dated <= agreed.as_of):
+        stale = agreed.choice is not choice
+        return known, Added.OLDER if stale else None
+    not_before = OPEN if agreed is None else lifted(agreed.as_of, agreed, context.rules)
+    said = Statement(
+        id=f"shown-{dated}-{choice}",
+        side=Side.DIDOMI,
+        choice=choice,
+        not_before=not_before,
+        not_after=max(not_after, not_before),
+        dated=dated,
+        delay=max(0, item.received_at - not_before),
+        evidence=f"event {item.id}",
+    )
+    known, how = add_statement(line, known, said)
+    return _holding(known, choice, dated, not_after), how
+
+
+def _line_after_reading(
+    line: Line, known: LineState, seen: UserReading, dated: Micros, context: Context
+) -> LineState:
+    choice = choice_at(seen.tree, line.node, was_granted=_was_granted(known))
+    agreed = known.agreed.get(Side.DIDOMI)
+    if agreed is not None and seen.updated_at is not None and dated < agreed.as_of:
+        return known  # older than what we know it to hold: a lagging copy, or our date is later
+    refused = choice is Choice.DENIED
+    if agreed is None:
+        after = with_agreed(known, Side.DIDOMI, choice, dated)
+        if refused:
+            after = delayed_by_first_sight(after, Side.DIDOMI, seen.read_at)
+        return with_refusal(after, Side.DIDOMI, seen.read_at) if refused else after
+    after = resolved(known, Side.DIDOMI, choice)
+    same = choice is agreed.choice
+    # Our own write explains it, or our own refusal did not take: to be put right, not believed.
+    explained = unsure_write(known, Side.DIDOMI, choice) or (
+        choice is Choice.GRANTED and not agreed.confirmed
+    )
+    if not same and choice is not Choice.NONE and not explained:
+        not_before = lifted(agreed.as_of, agreed, context.rules)
+        said = Statement(
+            id=f"read-{dated}-{choice}",
+            side=Side.DIDOMI,
+            choice=choice,
+            not_before=not_before,
+            not_after=max(min(dated, seen.read_at), not_before),
+            dated=dated,
+            delay=max(0, seen.read_at - not_before),
+            evidence="a look at Didomi",
+        )
+        after, _ = add_statement(line, after, said)
+    vanished = choice is Choice.NONE and agreed.choice is Choice.GRANTED
+    after = with_agreed(after, Side.DIDOMI, choice, max(dated, agreed.as_of))
+    return with_refusal(after, Side.DIDOMI, seen.read_at) if refused or vanished else after
+
+
+def _holding(known: LineState, choice: Choice, dated: Micros, seen_at: Micros) -> LineState:
+    """Didomi held this choice at its date, unless it is known to hold a later one."""
+    agreed = known.agreed.get(Side.DIDOMI)
+    later = agreed is not None and (
+        dated < agreed.as_of
+        or (dated == agreed.as_of and choice is Choice.GRANTED and agreed.choice is Choice.DENIED)
+    )
+    if not later:
+        known = with_agreed(known, Side.DIDOMI, choice, dated)
+    return with_refusal(known, Side.DIDOMI, seen_at) if choice is Choice.DENIED else known
+
+
+def _was_granted(known: LineState) -> bool:
+    agreed = known.agreed.get(Side.DIDOMI)
+    return agreed is not None and agreed.choice is Choice.GRANTED
+
+
+def _with_lists(state: PersonState, tree: ConsentTree, dated: Micros) -> PersonState:
+    newer = {
+        pick: HeldList(options, dated)
+        for pick, options in tree.picks.items()
+        if pick not in state.picks or state.picks[pick].dated <= dated
+    }
+    return replace(state, picks={**state.picks, **newer}) if newer else state
+
+
+def _without_side(state: PersonState) -> PersonState:
+    lines = {
+        name: replace(
+            known, agreed={side: held for side, held in known.agreed.items() if side != Side.DIDOMI}
+        )
+        for name, known in state.lines.items()
+    }
+    return replace(state, lines=lines, picks={})
+
+
+def _with_metadata(
+    state: PersonState, content: DidomiItem, dated: Micros, context: Context
+) -> PersonState:
+    mapping = context.mapping
+    chosen = attributes_from(content.metadata, mapping.attributes, mapping.key_attribute)
+    newer = {
+        name: Wanted(value, dated)
+        for name, value in chosen.items()
+        if name not in state.wanted or state.wanted[name].dated <= dated
+    }
+    return replace(state, wanted={**state.wanted, **newer}) if newer else state
+
+
+def _finish(
+    folded: _Folded,
+    event: ConsentEvent | None,
+    content: DidomiItem,
+    item: Item,
+    context: Context,
+) -> Outcome:
+    dated = next(
+        date
+        for date in (event.created_at if event else None, content.updated_at, item.received_at)
+        if date is not None
+    )
+    own = event is not None and is_own(event, context.subject)
+    state = folded.state if own else _with_metadata(folded.state, content, dated, context)
+    touched = frozenset(name for name, how in folded.added if how is Added.NEW)
+    if touched or state.wanted is not folded.state.wanted:
+        return Outcome(state, touched=touched)
+    if own:
+        return Outcome(
+            state, verdict=Verdict.CONFIRMED, reason="our own change came back from Didomi"
+        )
+    verdict, reason = _nothing_new(how for _, how in folded.added)
+    return Outcome(state, verdict=verdict, reason=reason)
+
+
+def _nothing_new(added: Iterable[Added]) -> tuple[Verdict, str]:
+    ways = set(added)
+    if Added.OLDER in ways:
+        return Verdict.OLDER, "a newer choice of the same person is already known"
+    if Added.NOT_COUNTED in ways:
+        return Verdict.NO_CHANGE, "on this line an agreement counts only when given in Actito"
+    if Added.KNOWN in ways:
+        return Verdict.NO_CHANGE, "this choice is already known"
+    return Verdict.NOT_MAPPED, "it names nothing that this mapping file maps, or nothing new"

@@ -1,0 +1,235 @@
+"""Small steps on one line's state: a statement added, a holding learnt, a refusal seen."""
+
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+from typing import Final
+
+from consent_sync.domain.consent import (
+    Agreed,
+    Choice,
+    Known,
+    OwnWrite,
+    Pick,
+    Statement,
+    WriteOutcome,
+)
+from consent_sync.domain.identity import Side, Subject
+from consent_sync.domain.ledger import Write
+from consent_sync.domain.mapping import Line, Mapping, SyncMode
+from consent_sync.domain.moments import OPEN, Micros
+from consent_sync.domain.rules import Rules
+from consent_sync.domain.state import HeldList, LineState, PersonState
+from consent_sync.domain.verdicts import Entry, Verdict
+
+REMEMBERED_WRITES: Final = 12
+"""How many writes of ours a line remembers at most."""
+
+UNSURE: Final = frozenset({WriteOutcome.UNCLEAR, WriteOutcome.IN_FLIGHT})
+"""Outcomes after which a write may have landed, or may still land."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Whose turn it is, under which rules, at which moment."""
+
+    subject: Subject
+    mapping: Mapping
+    rules: Rules
+    now: Micros
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What taking in one fact led to.
+
+    `verdict` is None while the rest of the turn decides it; `touched` names the lines that got a
+    new statement.
+    """
+
+    state: PersonState
+    entries: tuple[Entry, ...] = ()
+    verdict: Verdict | None = None
+    reason: str = ""
+    touched: frozenset[str] = frozenset()
+
+
+class Added(Enum):
+    """What became of a statement offered to a line."""
+
+    NEW = auto()
+    KNOWN = auto()
+    OLDER = auto()
+    NOT_COUNTED = auto()
+
+
+def can_grant(mode: SyncMode, side: Side) -> bool:
+    """Say whether a yes of this side counts on a line of this mode."""
+    if mode is SyncMode.TO_ACTITO:
+        return side is not Side.ACTITO
+    if mode is SyncMode.TO_DIDOMI:
+        return side is not Side.DIDOMI
+    return True
+
+
+def line_state(state: PersonState, line: Line) -> LineState:
+    """Return the state of a line, blank when nothing is known of it."""
+    return state.lines.get(line.id) or LineState()
+
+
+def with_line(state: PersonState, line: Line, changed: LineState) -> PersonState:
+    """Return the person with one line replaced."""
+    return replace(state, lines={**state.lines, line.id: changed})
+
+
+def add_statement(line: Line, known: LineState, said: Statement) -> tuple[LineState, Added]:
+    """Take a statement in where it is its side's newest.
+
+    Didomi's statements are ordered by Didomi's dates, equal dates: denied. Actito's are ordered
+    as they were seen, which one turn at a time makes certain.
+    """
+    if said.choice is Choice.GRANTED and not can_grant(line.sync, said.side):
+        return known, Added.NOT_COUNTED
+    latest = known.latest.get(said.side)
+    if latest is not None:
+        if latest.id == said.id and latest.choice is said.choice:
+            return known, Added.KNOWN
+        if said.side is Side.DIDOMI and said.dated < latest.dated:
+            return known, Added.OLDER
+        if said.side is Side.DIDOMI and said.dated == latest.dated:
+            if latest.choice is said.choice:
+                return known, Added.KNOWN
+            if said.choice is Choice.GRANTED:
+                return known, Added.OLDER
+    return (
+        replace(known, latest={**known.latest, said.side: said}, held="", failed={}),
+        Added.NEW,
+    )
+
+
+def with_agreed(
+    known: LineState, side: Side, choice: Choice, as_of: Micros, *, confirmed: bool = True
+) -> LineState:
+    """Return the line with what this side holds; it still knows what it was told before."""
+    before = known.agreed.get(side)
+    agreed = Agreed(choice, as_of, before.known if before else {}, confirmed)
+    return replace(known, agreed={**known.agreed, side: agreed})
+
+
+def with_refusal(known: LineState, side: Side, at: Micros) -> LineState:
+    """Return the line with a moment at which this side was seen to hold a no."""
+    if at <= known.refused_at.get(side, at - 1):
+        return known
+    return replace(known, refused_at={**known.refused_at, side: at})
+
+
+def delayed_by_first_sight(known: LineState, side: Side, at: Micros) -> LineState:
+    """Return the line with the other sides' grants aged by a first sight of a no on this side.
+
+    Nobody knows when that no was made. So a grant made longer ago than `late_after` must count
+    as late beside it, however promptly the grant itself was received.
+    """
+    aged = {
+        other: replace(said, delay=max(said.delay, at - said.not_before))
+        for other, said in known.latest.items()
+        if other is not side and said.choice is Choice.GRANTED
+    }
+    return replace(known, latest={**known.latest, **aged}) if aged else known
+
+
+def lifted(not_before: Micros, agreed: Agreed, rules: Rules) -> Micros:
+    """Return `not_before` moved just past every statement that this side's state reflects.
+
+    What we wrote, they knew: a change after our write took is newer than all it reflected.
+    """
+    past = (said.not_after + rules.tolerance + 1 for said in agreed.known.values())
+    return max(not_before, *past) if agreed.known else not_before
+
+
+def own_writes(known: LineState, side: Side, choice: Choice) -> tuple[OwnWrite, ...]:
+    """Return our remembered writes of this choice on this side."""
+    return tuple(write for write in known.writes if write.side is side and write.choice is choice)
+
+
+def unsure_write(known: LineState, side: Side, choice: Choice) -> bool:
+    """Say whether a write of ours whose outcome is unclear may have put this choice there."""
+    return any(write.outcome in UNSURE for write in own_writes(known, side, choice))
+
+
+def resolved(known: LineState, side: Side, choice: Choice) -> LineState:
+    """Return the line with our writes of this choice confirmed: the side shows it.
+
+    What a write that turns out to have taken had carried there is known there from now on.
+    """
+    open_writes = [
+        write
+        for write in own_writes(known, side, choice)
+        if write.outcome is not WriteOutcome.CONFIRMED
+    ]
+    if not open_writes:
+        return known
+    told: dict[Side, Known] = {}
+    for write in open_writes:
+        told.update(write.told)
+    before = known.agreed.get(side) or Agreed(choice, OPEN, confirmed=False)
+    agreed = replace(before, known={**before.known, **told})
+    writes = tuple(
+        replace(write, outcome=WriteOutcome.CONFIRMED) if write in open_writes else write
+        for write in known.writes
+    )
+    return replace(known, writes=writes, agreed={**known.agreed, side: agreed})
+
+
+def unconfirmed(known: LineState, side: Side) -> bool:
+    """Say whether only an answered write of ours says what this side holds."""
+    agreed = known.agreed.get(side)
+    return agreed is not None and not agreed.confirmed
+
+
+def fold_write(state: PersonState, write: Write, context: Context) -> PersonState:
+    """Take in a write of ours: answered, unclear, or refused for good.
+
+    An unclear write changes no belief; it stays a possible cause of what is seen later.
+    """
+    by_id = {line.id: line for line in context.mapping.lines}
+    for written in write.lines:
+        line = by_id.get(written.line)
+        if line is not None:
+            known = _line_after_write(line_state(state, line), write, written.choice, context)
+            state = with_line(state, line, known)
+    if write.outcome is not WriteOutcome.SENT:
+        return state
+    if write.attributes:
+        state = replace(state, sent={**state.sent, **dict(write.attributes)})
+    if write.lists:
+        lists = {
+            Pick(purpose, preference): HeldList(frozenset(options), write.dated)
+            for purpose, preference, options in write.lists
+        }
+        state = replace(state, picks={**state.picks, **lists})
+    return state
+
+
+def _line_after_write(
+    known: LineState, write: Write, choice: Choice, context: Context
+) -> LineState:
+    if write.failure:
+        return replace(known, failed={**known.failed, write.side: write.failure})
+    horizon = context.now - 2 * context.rules.webhook_max_delay
+    told = {
+        other: Known(said.id, said.not_after)
+        for other, said in known.latest.items()
+        if other is not write.side
+    }
+    own = OwnWrite(write.side, choice, write.sent_at, write.outcome, write.event_id, told)
+    recent = [one for one in known.writes if one.sent_at >= horizon or one.outcome in UNSURE]
+    # The oldest unclear writes go last: what may still land must stay a possible cause.
+    kept = [*recent, own][-REMEMBERED_WRITES:]
+    known = replace(known, writes=tuple(kept))
+    if write.outcome is not WriteOutcome.SENT:
+        return known
+    before = known.agreed.get(write.side)
+    agreed = Agreed(
+        choice, write.dated, {**(before.known if before else {}), **told}, confirmed=False
+    )
+    known = replace(known, agreed={**known.agreed, write.side: agreed}, held="")
+    return with_refusal(known, write.side, write.dated) if choice is Choice.DENIED else known

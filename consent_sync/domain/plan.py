@@ -1,0 +1,303 @@
+"""The decision: what both sides ought to hold, and what must be written where.
+
+Uncertainty can lower consent, never raise it.
+"""
+
+from collections.abc import Mapping as MappingView
+from dataclasses import dataclass, field
+
+from consent_sync.domain.consent import Choice, Statement
+from consent_sync.domain.identity import Normalise, Side
+from consent_sync.domain.lines import Context, line_state
+from consent_sync.domain.mapping import CreateFor, Line, Mapping, SyncMode
+from consent_sync.domain.rules import Rules
+from consent_sync.domain.state import LineState, PersonState, Presence
+from consent_sync.domain.verdicts import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """What both sides ought to hold on a line, and how that was decided."""
+
+    choice: Choice
+    reason: str
+    conflict: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """How one line of one turn ends as far as planning can say; a write may still change it."""
+
+    line: Line
+    choice: Choice
+    verdict: Verdict
+    reason: str
+    side: Side | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What must be written, per side and line; which sides must be looked at before; and why.
+
+    `looks` names the sides to read first: the plan is made again after that. `held` are lines
+    whose raise waits for a person's word.
+    """
+
+    actito: MappingView[str, Choice] = field(default_factory=dict)
+    didomi: MappingView[str, Choice] = field(default_factory=dict)
+    looks: frozenset[Side] = frozenset()
+    decisions: tuple[Decision, ...] = ()
+    held: frozenset[str] = frozenset()
+
+    def writes(self, side: Side) -> MappingView[str, Choice]:
+        """Return the choices to write on one side, by line."""
+        return self.actito if side is Side.ACTITO else self.didomi
+
+
+def certainly_newer(grant: Statement, denial: Statement, rules: Rules) -> bool:
+    """Say whether a grant was made after a denial of another side, whatever the clocks say."""
+    return grant.not_before > denial.not_after + rules.tolerance
+
+
+def desired_choice(line: Line, known: LineState, rules: Rules) -> Desired:
+    """Return what both sides ought to hold on this line, from the latest statements of all."""
+    latest = list(known.latest.values())
+    grants = [said for said in latest if said.choice is Choice.GRANTED]
+    denials = [said for said in latest if said.choice is Choice.DENIED]
+    if not latest:
+        return Desired(Choice.NONE, "nobody has made a choice")
+    if not denials:
+        return Desired(Choice.GRANTED, f"agreed in {_names(grants)}")
+    if not grants:
+        return Desired(Choice.DENIED, f"refused in {_names(denials)}")
+    if line.sync is SyncMode.TWO_WAY_STRICT:
+        return Desired(
+            Choice.DENIED,
+            f"refused in {_names(denials)}; on this line only {_names(denials)} can lift that",
+            conflict=True,
+        )
+    newest = max(grants, key=lambda said: said.not_before)
+    if all(certainly_newer(newest, denial, rules) for denial in denials):
+        return Desired(
+            Choice.GRANTED, f"agreed in {_names([newest])} after refusing in {_names(denials)}"
+        )
+    if all(denial.not_before > newest.not_after + rules.tolerance for denial in denials):
+        return Desired(
+            Choice.DENIED, f"refused in {_names(denials)} after agreeing in {_names(grants)}"
+        )
+    return Desired(
+        Choice.DENIED,
+        "both sides were changed and nobody can say which came last; the refusal counts",
+        conflict=True,
+    )
+
+
+def may_write(side: Side, line: Line, mapping: Mapping) -> bool:
+    """Say whether this line may be written on this side at all."""
+    if line.sync is SyncMode.OFF:
+        return False
+    if side is Side.ACTITO:
+        return line.sync is not SyncMode.TO_DIDOMI
+    return line.sync is not SyncMode.TO_ACTITO and mapping.enable_webhooks
+
+
+def plan_changes(
+    state: PersonState, context: Context, *, looked: frozenset[Side] = frozenset()
+) -> Plan:
+    """Return what must be written to bring both sides to what they ought to hold.
+
+    `looked` names the sides that were read in this very turn. A no needs no look and is written
+    whenever the other side's refusal is news there, even when the side seems to hold it already.
+    """
+    writes: dict[Side, dict[str, Choice]] = {Side.ACTITO: {}, Side.DIDOMI: {}}
+    looks: set[Side] = set()
+    decisions: list[Decision] = []
+    held: set[str] = set()
+    for line in context.mapping.lines:
+        known = line_state(state, line)
+        wish = desired_choice(line, known, context.rules)
+        if wish.choice is Choice.NONE:
+            continue
+        steps = [
+            _step(side, line, known, wish, state, context, looked)
+            for side in (Side.ACTITO, Side.DIDOMI)
+        ]
+        for side, step in zip((Side.ACTITO, Side.DIDOMI), steps, strict=True):
+            if step.look:
+                looks.add(side)
+            elif step.write:
+                writes[side][line.id] = wish.choice
+        decision = _decision(line, wish, steps)
+        decisions.append(decision)
+        if decision.verdict in {Verdict.HELD_REVIEW, Verdict.AMBIGUOUS_PERSON}:
+            held.add(line.id)
+    return Plan(
+        writes[Side.ACTITO],
+        writes[Side.DIDOMI],
+        frozenset(looks),
+        tuple(decisions),
+        frozenset(held),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    side: Side
+    write: bool = False
+    look: bool = False
+    verdict: Verdict = Verdict.NO_CHANGE
+    reason: str = ""
+
+
+def _step(
+    side: Side,
+    line: Line,
+    known: LineState,
+    wish: Desired,
+    state: PersonState,
+    context: Context,
+    looked: frozenset[Side],
+) -> _Step:
+    if not may_write(side, line, context.mapping) or not _news(side, known, wish.choice):
+        return _Step(side)
+    if side in known.failed:
+        return _Step(side, verdict=Verdict.FAILED, reason=known.failed[side])
+    absent = (
+        _absent_in_actito(wish, state, context, looked)
+        if side is Side.ACTITO
+        else _absent_in_didomi(line, state, context, looked)
+    )
+    if absent is not None:
+        return absent
+    if wish.choice is Choice.DENIED:
+        return _Step(side, write=True, verdict=Verdict.APPLIED)
+    return _raise(side, known, state, context, looked)
+
+
+def _raise(
+    side: Side,
+    known: LineState,
+    state: PersonState,
+    context: Context,
+    looked: frozenset[Side],
+) -> _Step:
+    sources = _other_grants(side, known)
+    if not sources:
+        return _Step(side, reason="an agreement is raised on a side only by the other side's word")
+    if side is Side.DIDOMI and len(state.spellings) > 1:
+        return _Step(
+            side,
+            verdict=Verdict.AMBIGUOUS_PERSON,
+            reason="several Didomi users come to this one person; an agreement needs a decision",
+        )
+    if side not in looked:
+        return _Step(side, look=True)
+    if not any(_in_time(said, side, known, context.rules) for said in sources):
+        return _Step(
+            side,
+            verdict=Verdict.HELD_REVIEW,
+            reason=f"a late agreement; {_title(side)} was seen refused since it was given",
+        )
+    return _Step(side, write=True, verdict=Verdict.APPLIED)
+
+
+def _absent_in_actito(
+    wish: Desired, state: PersonState, context: Context, looked: frozenset[Side]
+) -> _Step | None:
+    """Say why Actito cannot be written for want of a profile, or None when it can."""
+    mapping = context.mapping
+    if mapping.normalise is Normalise.SHA256 and not state.names.actito_key:
+        reason = "only the hash of this person's key is known; waits until the key itself is seen"
+        return _Step(Side.ACTITO, verdict=Verdict.NO_PROFILE, reason=reason)
+    if state.profile is not Presence.MISSING or Side.ACTITO not in looked:
+        return None
+    if not mapping.upsert_mode:
+        reason = "Actito has no profile for this person, and the mapping file creates none"
+        return _Step(Side.ACTITO, verdict=Verdict.NO_PROFILE, reason=reason)
+    if mapping.create_for is CreateFor.GRANTED and wish.choice is not Choice.GRANTED:
+        reason = "Actito has no profile for this person, and a refusal alone creates none"
+        return _Step(Side.ACTITO, verdict=Verdict.NO_PROFILE, reason=reason)
+    return None
+
+
+def _absent_in_didomi(
+    line: Line, state: PersonState, context: Context, looked: frozenset[Side]
+) -> _Step | None:
+    """Say why Didomi must be looked at first or cannot be written, or None when it can."""
+    if not context.mapping.create_in_didomi:
+        if state.user is Presence.UNKNOWN:
+            return _Step(Side.DIDOMI, look=True)
+        if state.user is Presence.MISSING:
+            reason = "Didomi does not know this person, and Actito creates nobody there"
+            return _Step(Side.DIDOMI, reason=reason)
+    # A list is sent whole, so it says yes to its other options too: they must be fresh.
+    if line.node.option and Side.DIDOMI not in looked:
+        return _Step(Side.DIDOMI, look=True)
+    return None
+
+
+def _news(side: Side, known: LineState, wish: Choice) -> bool:
+    """Say whether this side must be written, as far as we know what it holds."""
+    agreed = known.agreed.get(side)
+    if agreed is None or agreed.choice is not wish:
+        return True
+    if wish is Choice.GRANTED:
+        return False
+    return any(
+        said.choice is Choice.DENIED
+        and (other not in agreed.known or agreed.known[other].id != said.id)
+        for other, said in known.latest.items()
+        if other is not side
+    )
+
+
+def _other_grants(side: Side, known: LineState) -> list[Statement]:
+    return [
+        said
+        for other, said in known.latest.items()
+        if other is not side and said.choice is Choice.GRANTED
+    ]
+
+
+def _in_time(said: Statement, side: Side, known: LineState, rules: Rules) -> bool:
+    """A late yes does not wake the dead: not beside a no this side was seen to hold since."""
+    refused_at = known.refused_at.get(side)
+    late = said.delay > rules.late_after
+    return not (late and refused_at is not None and said.not_before < refused_at)
+
+
+_WEIGHT = (
+    Verdict.FAILED,
+    Verdict.HELD_REVIEW,
+    Verdict.AMBIGUOUS_PERSON,
+    Verdict.NO_PROFILE,
+    Verdict.APPLIED,
+)
+"""Of two sides of one line, the word that comes first here is the line's verdict."""
+
+
+def _decision(line: Line, wish: Desired, steps: list[_Step]) -> Decision:
+    chosen = next(
+        (step for verdict in _WEIGHT for step in steps if step.verdict is verdict),
+        None,
+    )
+    if chosen is not None and chosen.verdict is not Verdict.APPLIED:
+        return Decision(line, wish.choice, chosen.verdict, chosen.reason, chosen.side)
+    if wish.conflict:
+        return Decision(line, wish.choice, Verdict.CONFLICT_STRICTEST, wish.reason)
+    if chosen is not None:
+        return Decision(line, wish.choice, Verdict.APPLIED, wish.reason, chosen.side)
+    if line.sync is SyncMode.OFF:
+        return Decision(
+            line, wish.choice, Verdict.NO_CHANGE, "this line is switched off in the mapping file"
+        )
+    reason = next((step.reason for step in steps if step.reason), wish.reason)
+    return Decision(line, wish.choice, Verdict.NO_CHANGE, reason)
+
+
+def _names(statements: list[Statement]) -> str:
+    return " and ".join(sorted(_title(said.side) for said in statements))
+
+
+def _title(side: Side) -> str:
+    return side.value.capitalize()

@@ -1,0 +1,38 @@
+"""From Didomi's tree to a line's choice, and between a line's choice and a subscription."""
+
+from consent_sync.domain.consent import Choice, ConsentTree, Node, Pick
+from consent_sync.domain.mapping import Line
+
+
+def choice_at(tree: ConsentTree, node: Node, *, was_granted: bool) -> Choice:
+    """Return what the tree says about one node; NONE when it says nothing about it.
+
+    An option that is missing from a list is refused: a list is always sent whole. A list that is
+    sent empty refuses only what was granted before, because an empty list may also mean that
+    nobody has chosen yet (Didomi does not document how a cleared list looks).
+    """
+    if not node.option:
+        return tree.nodes.get(node, Choice.NONE)
+    options = tree.picks.get(Pick(node.purpose, node.preference))
+    if options is None:
+        return Choice.NONE
+    if node.option in options:
+        return Choice.GRANTED
+    return Choice.DENIED if options or was_granted else Choice.NONE
+
+
+def choice_from_subscription(line: Line, *, subscribed: bool) -> Choice:
+    """Return what being subscribed or not means on this line, in Didomi's sense."""
+    return Choice.GRANTED if subscribed != line.inverted else Choice.DENIED
+
+
+def subscription_from_choice(line: Line, choice: Choice) -> bool:
+    """Return whether the profile is to be subscribed for this granted or denied choice."""
+    return (choice is Choice.GRANTED) != line.inverted
+
+
+def rebuilt_list(held: frozenset[str], changes: dict[str, Choice]) -> tuple[str, ...]:
+    """Return a multi-value list whole: what is held, with the changed options put in or out."""
+    kept = {option for option in held if changes.get(option) is not Choice.DENIED}
+    added = {option for option, choice in changes.items() if choice is Choice.GRANTED}
+    return tuple(sorted(kept | added))
