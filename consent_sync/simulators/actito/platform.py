@@ -129,7 +129,12 @@ class Platform:
         return _json({"profileTables": shown})
 
     def _one_table(self, route: Route, call: Call) -> Answer:
-        return _json(wire.show_table(self._table(route), self._switches))
+        number = route.text(1)
+        tables = self._world.entity(route.text(0)).tables.values()
+        table = next((each for each in tables if each.id == number), None)
+        if table is None:
+            raise RefusalError(404, "no profile table has this id")
+        return _json(wire.show_table(table, self._switches))
 
     def _table(self, route: Route) -> Table:
         return self._world.table(route.text(0), route.text(1))
@@ -206,6 +211,9 @@ class Platform:
     def _upsert_profile(self, route: Route, call: Call) -> Answer:
         table = self._table(route)
         key, write = wire.read_v5(call.body, self._switches)
+        if key.attribute == "profileId":
+            # An id is generated, so an unknown one cannot be created.
+            table.get(key)
         return self._saved(call, self._world.upsert(table, write, key).profile)
 
     def _saved(self, call: Call, profile: Profile) -> Answer:

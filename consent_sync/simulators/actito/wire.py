@@ -48,7 +48,8 @@ def read_v5(body: bytes, switches: Switches) -> tuple[Key, Write]:
     [(name, value)] = key.items()
     if value is None or isinstance(value, list | dict):
         raise RefusalError(400, "key: expected a single value")
-    attributes = {name: value, **_mapping(sections, "attributes")}
+    named = {} if name == "profileId" else {name: value}
+    attributes = {**named, **_mapping(sections, "attributes")}
     write = Write(
         attributes=attributes,
         subscriptions=_choices(_mapping(sections, "subscriptions")),
