@@ -1,0 +1,135 @@
+"""Counters and gauges for Prometheus; labels are words of ours, never anything about a person."""
+
+from collections import Counter as Tally
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from consent_sync.domain.consent import WriteOutcome
+from consent_sync.domain.identity import Side, Subject
+from consent_sync.domain.ledger import LedgerRecord, Write
+from consent_sync.domain.moments import SECOND, Micros
+from consent_sync.ports.store import StoreStatus
+
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+_BUCKETS: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+
+
+class Metrics:
+    """Everything that is counted, in a registry of its own."""
+
+    def __init__(self, version: str) -> None:
+        self.registry = CollectorRegistry()
+        self._events = self._counter("events", "Events received in webhooks", "side", "outcome")
+        self._refused = self._counter(
+            "refused_requests", "Refused webhook requests", "side", "status", "code", "kept"
+        )
+        self._turns = self._counter("turns", "Turns of persons by how they ended", "outcome")
+        self._troubles = self._counter("turn_troubles", "What stood in the way of turns", "what")
+        self._verdicts = self._counter("verdicts", "Words that items and lines ended in", "verdict")
+        self._writes = self._counter("writes", "Writes to the platforms", "side", "outcome")
+        self._calls = self._counter("calls", "Calls to the platforms", "route", "outcome")
+        self._call_seconds = Histogram(
+            "consent_sync_call_seconds",
+            "How long calls to the platforms take",
+            ("route",),
+            buckets=_BUCKETS,
+            registry=self.registry,
+        )
+        self._store_up = self._gauge("store_up", "1 when the last look at the store succeeded")
+        self._waiting = self._gauge("waiting_turns", "Persons whose turn is due or to come")
+        self._retrying = self._gauge("retrying_turns", "Persons whose turn failed and is retried")
+        self._oldest = self._gauge("oldest_waiting_seconds", "Age of the oldest waiting turn")
+        self._oldest_optout = self._gauge(
+            "oldest_waiting_optout_seconds", "Age of the oldest opt-out not yet written"
+        )
+        self._held = self._gauge("held_lines", "Lines that wait for a person's word")
+        self._failed = self._gauge("failed_lines", "Lines that a platform refused for good")
+        self._persons = self._gauge("persons", "Persons something is known of")
+        self._last_event = self._gauge(
+            "last_event_timestamp_seconds", "When a side last sent an event", "side"
+        )
+        self._mappings = self._gauge("mappings", "Mapping files by state", "state")
+        self._mapping_valid = self._gauge(
+            "mapping_valid", "1 when the mapping's file is valid as it stands now", "mapping"
+        )
+        self._gauge("build_info", "The running version", "version").labels(version).set(1)
+        self._stored = {side: self._events.labels(side, "accepted") for side in Side}
+        self._known = {side: self._events.labels(side, "duplicate") for side in Side}
+
+    def received(self, side: Side, accepted: int, duplicates: int) -> None:
+        """Count the events of a stored delivery."""
+        if accepted:
+            self._stored[side].inc(accepted)
+        if duplicates:
+            self._known[side].inc(duplicates)
+
+    def refused(self, side: Side, status: int, code: str, *, kept: bool) -> None:
+        """Count a refused request and whether it was kept."""
+        self._refused.labels(side, str(status), code, "yes" if kept else "no").inc()
+
+    def turn(self, subject: Subject, record: LedgerRecord | None, outcome: str) -> None:
+        """Count a settled turn, its verdicts and its writes."""
+        self._turns.labels(outcome).inc()
+        if record is None:
+            return
+        for verdict, number in Tally(entry.verdict for entry in record.entries).items():
+            self._verdicts.labels(verdict).inc(number)
+        for fact in record.facts:
+            if isinstance(fact, Write):
+                self._writes.labels(fact.side, write_outcome(fact)).inc()
+
+    def trouble(self, subject: Subject, what: str, error: Exception) -> None:
+        """Count what stood in the way of a turn."""
+        self._troubles.labels(what).inc()
+
+    def call(self, route: str, outcome: str, seconds: float) -> None:
+        """Count a call to a platform; `route` is the name of the route and no address."""
+        self._calls.labels(route, outcome).inc()
+        self._call_seconds.labels(route).observe(seconds)
+
+    def mappings(self, valid: set[str], broken: set[str], unnamed: int) -> None:
+        """Set which mappings are valid, which are broken, and how many files have no usable name."""
+        self._mapping_valid.clear()
+        for name in valid | broken:
+            self._mapping_valid.labels(name).set(name in valid)
+        self._mappings.labels("valid").set(len(valid))
+        self._mappings.labels("broken").set(len(broken) + unnamed)
+
+    def store(self, status: StoreStatus | None, now: Micros) -> None:
+        """Set the backlog as the store tells it; None = it could not be asked."""
+        self._store_up.set(status is not None)
+        if status is None:
+            return
+        self._waiting.set(status.waiting_turns)
+        self._retrying.set(status.retrying_turns)
+        self._oldest.set(_age(status.oldest_waiting_at, now))
+        self._oldest_optout.set(_age(status.oldest_waiting_optout_at, now))
+        self._held.set(status.held)
+        self._failed.set(status.failed)
+        self._persons.set(status.persons)
+        for side, one in status.sides.items():
+            if one.last_event_at is not None:
+                self._last_event.labels(side).set(one.last_event_at / SECOND)
+
+    def text(self) -> bytes:
+        """Return everything in Prometheus' text format."""
+        return generate_latest(self.registry)
+
+    def _counter(self, name: str, says: str, *labels: str) -> Counter:
+        return Counter(f"consent_sync_{name}", says, labels, registry=self.registry)
+
+    def _gauge(self, name: str, says: str, *labels: str) -> Gauge:
+        return Gauge(f"consent_sync_{name}", says, labels, registry=self.registry)
+
+
+def write_outcome(write: Write) -> str:
+    """Return how a write ended, in one word."""
+    if write.failure:
+        return "refused"
+    return "created" if write.created and write.outcome is WriteOutcome.SENT else write.outcome
+
+
+def _age(moment: Micros | None, now: Micros) -> float:
+    return 0.0 if moment is None else max(0.0, (now - moment) / SECOND)

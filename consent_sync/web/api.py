@@ -1,0 +1,110 @@
+"""The API for people and programs: one person, one person's timeline, and how things stand."""
+
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import unquote
+
+import orjson
+from aiohttp import web
+
+from consent_sync.domain.identity import Side
+from consent_sync.domain.moments import SECOND, Micros
+from consent_sync.ports.clock import Clock
+from consent_sync.ports.store import Ledger, SideStatus, StoreStatus
+from consent_sync.services.lookup import Lookup, iso
+from consent_sync.web.auth import ApiGate, Role
+from consent_sync.web.openapi import description
+from consent_sync.web.problems import Problem
+
+PREFIX: Final = "/api/v1"
+PERSON: Final = f"{PREFIX}/persons/{{ouid:[^/]+}}"
+TIMELINE: Final = f"{PERSON}/timeline"
+
+DEFAULT_ENTRIES: Final = 200
+MAX_ENTRIES: Final = 1000
+
+_NO_STORE: Final = {"Cache-Control": "no-store"}
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """The handlers of the API routes."""
+
+    gate: ApiGate
+    lookup: Lookup
+    ledger: Ledger
+    clock: Clock
+
+    async def person(self, request: web.Request) -> web.Response:
+        """Answer the state of one person; raise Problem 400, 401 or 403, or StoreError."""
+        self.gate.require(request, Role.VIEWER)
+        return json_answer(await self.lookup.person(_ouid(request)))
+
+    async def timeline(self, request: web.Request) -> web.Response:
+        """Answer the timeline of one person; raise Problem 400, 401 or 403, or StoreError."""
+        self.gate.require(request, Role.VIEWER)
+        entries = await self.lookup.timeline(_ouid(request), _limit(request))
+        return json_answer({"entries": entries})
+
+    async def status(self, request: web.Request) -> web.Response:
+        """Answer how things stand; raise Problem 401 or 403, or StoreError."""
+        self.gate.require(request, Role.VIEWER)
+        return json_answer(status_view(await self.ledger.status(), self.clock.now()))
+
+    async def openapi(self, request: web.Request) -> web.Response:
+        """Answer the description of this API; raise Problem 401 or 403."""
+        self.gate.require(request, Role.VIEWER)
+        return json_answer(description())
+
+
+def json_answer(value: object, status: int = 200) -> web.Response:
+    """Return a JSON answer that nobody on the way may keep."""
+    body = orjson.dumps(value)
+    return web.Response(
+        status=status, body=body, content_type="application/json", headers=_NO_STORE
+    )
+
+
+def status_view(status: StoreStatus, now: Micros) -> dict[str, object]:
+    """Return the counts and ages that operators look at; ages in seconds, null = nothing there."""
+    return {
+        "sides": {
+            side.value: _side(status.sides.get(side, SideStatus(None, 0, 0)), now) for side in Side
+        },
+        "waiting_turns": status.waiting_turns,
+        "retrying_turns": status.retrying_turns,
+        "oldest_waiting_age_seconds": _age(status.oldest_waiting_at, now),
+        "oldest_waiting_optout_age_seconds": _age(status.oldest_waiting_optout_at, now),
+        "held": status.held,
+        "failed": status.failed,
+        "persons": status.persons,
+    }
+
+
+def _side(side: SideStatus, now: Micros) -> dict[str, object]:
+    return {
+        "last_event_at": None if side.last_event_at is None else iso(side.last_event_at),
+        "last_event_age_seconds": _age(side.last_event_at, now),
+        "events": side.events,
+        "refused": side.refused,
+    }
+
+
+def _age(moment: Micros | None, now: Micros) -> float | None:
+    return None if moment is None else max(0.0, round((now - moment) / SECOND, 3))
+
+
+def _ouid(request: web.Request) -> str:
+    # From the address as it was sent: the router has its own idea of %2F and %25.
+    raw = request.rel_url.raw_path.removeprefix(f"{PREFIX}/persons/").partition("/")[0]
+    try:
+        return unquote(raw, errors="strict")
+    except UnicodeDecodeError:
+        raise Problem("bad-parameter", "Expected the person as percent-encoded UTF-8.") from None
+
+
+def _limit(request: web.Request) -> int:
+    said = request.query.get("limit", str(DEFAULT_ENTRIES))
+    if not (said.isascii() and said.isdigit() and len(said) < 6 and 1 <= int(said) <= MAX_ENTRIES):
+        raise Problem("bad-parameter", f"Expected limit as a number from 1 to {MAX_ENTRIES}.")
+    return int(said)

@@ -1,0 +1,106 @@
+"""The webhooks of both platforms: let in, stored, answered; nothing else is called meanwhile."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from aiohttp import web
+
+from consent_sync.domain.errors import AbsentError
+from consent_sync.domain.identity import Side
+from consent_sync.services.intake import KEPT_BYTES, Intake, Receipt
+from consent_sync.web.auth import Lock
+from consent_sync.web.bodies import MAX_BODY, glance, read_body, require_json
+from consent_sync.web.problems import Problem
+
+MAX_NAME: Final = 100
+
+
+class DeliveryCounter(Protocol):
+    """Whoever counts what came in."""
+
+    def received(self, side: Side, accepted: int, duplicates: int) -> None:
+        """Count the events of a stored delivery."""
+        ...
+
+    def refused(self, side: Side, status: int, code: str, *, kept: bool) -> None:
+        """Count a refused request and whether it was kept."""
+        ...
+
+
+@dataclass(slots=True)
+class Delivery:
+    """What is known so far about a request to a webhook, in case it is refused."""
+
+    side: Side
+    mapping: str
+    known: bool = False
+    body: bytearray = field(default_factory=bytearray)
+
+
+DELIVERY: Final = web.RequestKey("delivery", Delivery)
+
+
+class Hooks:
+    """The handlers of the webhook routes."""
+
+    def __init__(
+        self, intake: Intake, locks: Mapping[Side, Lock], counter: DeliveryCounter
+    ) -> None:
+        self._intake = intake
+        self._locks = locks
+        self._counter = counter
+
+    async def didomi(self, request: web.Request) -> web.Response:
+        """Answer `POST /webhooks/didomi`; raise Problem, RefusedError or StoreError."""
+        body = await self._let_in(request, Delivery(Side.DIDOMI, ""))
+        return self._answer(Side.DIDOMI, await self._intake.accept_didomi(body))
+
+    async def actito(self, request: web.Request) -> web.Response:
+        """Answer `POST /webhooks/actito/{mapping}`; raise Problem, RefusedError or StoreError."""
+        name = request.match_info["mapping"]
+        body = await self._let_in(request, Delivery(Side.ACTITO, name[:MAX_NAME]))
+        try:
+            receipt = await self._intake.accept_actito(name, body)
+        except AbsentError:
+            raise Problem("unknown-mapping", "Expected the name of a mapping in force.") from None
+        return self._answer(Side.ACTITO, receipt)
+
+    async def qualifio(self, _request: web.Request) -> web.Response:
+        """Refuse `POST /webhooks/qualifio/{mapping}`: this version does not take part in it."""
+        raise Problem("qualifio-not-available", "Do not point a Qualifio webhook here yet.")
+
+    async def keep(self, request: web.Request, problem: Problem) -> bool:
+        """Count a refused delivery and keep it; say whether it was kept, raise StoreError."""
+        delivery = request.get(DELIVERY)
+        if delivery is None:
+            return False
+        kept = False
+        try:
+            # What a store could not take it cannot take as refused either; the sender comes again.
+            if problem.code != "store-unavailable":
+                await glance(request, delivery.body, KEPT_BYTES)
+                kept = await self._intake.refuse(
+                    delivery.side,
+                    delivery.mapping,
+                    problem.status,
+                    f"{problem.code}: {problem.detail}",
+                    bytes(delivery.body),
+                    known=delivery.known,
+                )
+        finally:
+            self._counter.refused(delivery.side, problem.status, problem.code, kept=kept)
+        return kept
+
+    async def _let_in(self, request: web.Request, delivery: Delivery) -> bytes:
+        request[DELIVERY] = delivery
+        self._locks[delivery.side].require(request.headers)
+        delivery.known = True
+        require_json(request)
+        return await read_body(request, MAX_BODY, delivery.body)
+
+    def _answer(self, side: Side, receipt: Receipt) -> web.Response:
+        accepted, duplicates = receipt.accepted, receipt.duplicates
+        self._counter.received(side, accepted, duplicates)
+        body = b'{"accepted":%d,"duplicates":%d}' % (accepted, duplicates)
+        return web.Response(body=body, content_type="application/json")

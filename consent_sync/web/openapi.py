@@ -1,0 +1,161 @@
+"""What the API answers, as OpenAPI 3.1; kept next to the routes and checked against them."""
+
+from importlib.metadata import version
+from typing import Final
+
+Schema = dict[str, object]
+
+_TEXT: Final[Schema] = {"type": "string"}
+_MAYBE_TEXT: Final[Schema] = {"type": ["string", "null"]}
+_MAYBE_MOMENT: Final[Schema] = {"type": ["string", "null"], "format": "date-time"}
+_MOMENT: Final[Schema] = {"type": "string", "format": "date-time"}
+_FLAG: Final[Schema] = {"type": "boolean"}
+_NUMBER: Final[Schema] = {"type": "integer"}
+_MAYBE_NUMBER: Final[Schema] = {"type": ["integer", "null"]}
+_MAYBE_AGE: Final[Schema] = {"type": ["number", "null"], "description": "seconds"}
+_CHOICE: Final[Schema] = {"enum": ["granted", "denied", "none"]}
+
+
+def description() -> dict[str, object]:
+    """Return the description of the API."""
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "consent-sync", "version": version("consent-sync")},
+        "paths": _PATHS,
+        "components": {
+            "schemas": _SCHEMAS,
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        },
+        "security": [{"token": []}],
+    }
+
+
+def _object(**properties: Schema) -> Schema:
+    return {"type": "object", "properties": properties, "required": list(properties)}
+
+
+def _list(of: str) -> Schema:
+    return {"type": "array", "items": _ref(of)}
+
+
+def _ref(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _get(summary: str, schema: Schema, *parameters: Schema) -> Schema:
+    def content(kind: str, of: Schema) -> Schema:
+        return {kind: {"schema": of}}
+
+    return {
+        "get": {
+            "summary": summary,
+            "parameters": list(parameters),
+            "responses": {
+                "200": {"description": summary, "content": content("application/json", schema)},
+                "default": {
+                    "description": "A problem; its codes are listed in docs/errors.md",
+                    "content": content("application/problem+json", _ref("Problem")),
+                },
+            },
+        }
+    }
+
+
+_OUID: Final[Schema] = {
+    "name": "ouid",
+    "in": "path",
+    "required": True,
+    "description": "the person's organisation user id, percent-encoded, slashes too",
+    "schema": _TEXT,
+}
+_LIMIT: Final[Schema] = {
+    "name": "limit",
+    "in": "query",
+    "schema": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 200},
+}
+
+_PATHS: Final[Schema] = {
+    "/api/v1/persons/{ouid}": _get("One person in every mapping", _ref("Person"), _OUID),
+    "/api/v1/persons/{ouid}/timeline": _get(
+        "What happened to one person, newest first",
+        _object(entries=_list("Entry")),
+        _OUID,
+        _LIMIT,
+    ),
+    "/api/v1/status": _get("How things stand", _ref("Status")),
+    "/api/v1/openapi.json": _get("This description", {"type": "object"}),
+}
+
+_SCHEMAS: Final[Schema] = {
+    "Problem": _object(type=_TEXT, title=_TEXT, status=_NUMBER, code=_TEXT, detail=_TEXT),
+    "Person": _object(person=_TEXT, known=_FLAG, mappings=_list("PersonInMapping")),
+    "PersonInMapping": _object(
+        mapping=_TEXT,
+        file=_TEXT,
+        mapping_version=_TEXT,
+        known=_FLAG,
+        ouid=_MAYBE_TEXT,
+        actito_key=_MAYBE_TEXT,
+        profile_id=_MAYBE_TEXT,
+        profile={"enum": ["unknown", "present", "missing"]},
+        user={"enum": ["unknown", "present", "missing"]},
+        lines=_list("Line"),
+        waiting=_list("Waiting"),
+    ),
+    "Line": _object(
+        line=_TEXT,
+        line_number=_NUMBER,
+        sync=_TEXT,
+        didomi=_ref("Side"),
+        actito=_ref("Side"),
+        desired=_CHOICE,
+        reason=_TEXT,
+        as_of=_MAYBE_MOMENT,
+        held=_MAYBE_TEXT,
+    ),
+    "Side": _object(
+        choice=_CHOICE,
+        as_of=_MAYBE_MOMENT,
+        confirmed=_FLAG,
+        latest={"oneOf": [_ref("Statement"), {"type": "null"}]},
+        failed=_MAYBE_TEXT,
+    ),
+    "Statement": _object(
+        choice=_CHOICE,
+        not_before=_MAYBE_MOMENT,
+        not_after=_MAYBE_MOMENT,
+        dated=_MAYBE_MOMENT,
+        evidence=_TEXT,
+    ),
+    "Waiting": _object(event=_NUMBER, side=_TEXT, type=_TEXT, received_at=_MOMENT),
+    "Entry": _object(
+        at=_MOMENT,
+        kind={"enum": ["received", "decided", "sent", "confirmed", "failed"]},
+        side=_MAYBE_TEXT,
+        mapping=_TEXT,
+        line=_MAYBE_TEXT,
+        verdict=_MAYBE_TEXT,
+        reason=_TEXT,
+        choice={"enum": ["granted", "denied", None]},
+        file=_TEXT,
+        mapping_version=_TEXT,
+        line_number=_MAYBE_NUMBER,
+        event=_MAYBE_NUMBER,
+    ),
+    "Status": _object(
+        sides={"type": "object", "additionalProperties": _ref("SideStatus")},
+        waiting_turns=_NUMBER,
+        retrying_turns=_NUMBER,
+        oldest_waiting_age_seconds=_MAYBE_AGE,
+        oldest_waiting_optout_age_seconds=_MAYBE_AGE,
+        held=_NUMBER,
+        failed=_NUMBER,
+        persons=_NUMBER,
+    ),
+    "SideStatus": _object(
+        last_event_at=_MAYBE_MOMENT,
+        last_event_age_seconds=_MAYBE_AGE,
+        events=_NUMBER,
+        refused=_NUMBER,
+    ),
+}
