@@ -23,8 +23,9 @@ class Write:
     """One write of ours to one side, before (`in_flight`) or after its answer.
 
     `dated` is the date a Didomi event carried, else equal to `sent_at`. `created` is true when
-    the write made the profile. `failure` is the reason a refused write was refused with; its
-    outcome then stays `in_flight`, because it changed nothing.
+    the write made the profile, `profile_id` Actito's number for it where the answer told.
+    `failure` is the reason a refused write was refused with; its outcome then stays `in_flight`,
+    because it changed nothing.
     """
 
     side: Side
@@ -37,6 +38,7 @@ class Write:
     lists: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
     created: bool = False
     failure: str = ""
+    profile_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from consent_sync.domain.ledger import Write
 from consent_sync.domain.mapping import Line, Mapping, SyncMode
 from consent_sync.domain.moments import OPEN, Micros
 from consent_sync.domain.rules import Rules
-from consent_sync.domain.state import HeldList, LineState, PersonState
+from consent_sync.domain.state import HeldList, LineState, PersonState, Presence
 from consent_sync.domain.verdicts import Entry, Verdict
 
 REMEMBERED_WRITES: Final = 12
@@ -179,10 +179,27 @@ def resolved(known: LineState, side: Side, choice: Choice) -> LineState:
     return replace(known, writes=writes, agreed={**known.agreed, side: agreed})
 
 
+def doubtful(known: LineState, side: Side) -> bool:
+    """Say whether a write of ours to this side never got a clear answer."""
+    return any(write.side is side and write.outcome in UNSURE for write in known.writes)
+
+
 def unconfirmed(known: LineState, side: Side) -> bool:
     """Say whether only an answered write of ours says what this side holds."""
     agreed = known.agreed.get(side)
     return agreed is not None and not agreed.confirmed
+
+
+def unconfirmed_since(known: LineState) -> Micros | None:
+    """Return when the oldest write of ours was sent that nothing has confirmed yet, if any."""
+    return min(
+        (
+            write.sent_at
+            for write in known.writes
+            if write.outcome is WriteOutcome.SENT and unconfirmed(known, write.side)
+        ),
+        default=None,
+    )
 
 
 def fold_write(state: PersonState, write: Write, context: Context) -> PersonState:
@@ -196,10 +213,15 @@ def fold_write(state: PersonState, write: Write, context: Context) -> PersonStat
         if line is not None:
             known = _line_after_write(line_state(state, line), write, written.choice, context)
             state = with_line(state, line, known)
+    if write.attributes and (write.outcome is WriteOutcome.SENT or write.failure):
+        # Refused values count as sent too: they are not tried again until they change.
+        state = replace(state, sent={**state.sent, **dict(write.attributes)})
     if write.outcome is not WriteOutcome.SENT:
         return state
-    if write.attributes:
-        state = replace(state, sent={**state.sent, **dict(write.attributes)})
+    if write.side is Side.ACTITO:
+        names = replace(state.names, profile_id=write.profile_id or state.names.profile_id)
+        return replace(state, profile=Presence.PRESENT, names=names)
+    state = replace(state, user=Presence.PRESENT)
     if write.lists:
         lists = {
             Pick(purpose, preference): HeldList(frozenset(options), write.dated)

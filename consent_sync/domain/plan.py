@@ -39,8 +39,8 @@ class Decision:
 class Plan:
     """What must be written, per side and line; which sides must be looked at before; and why.
 
-    `looks` names the sides to read first: the plan is made again after that. `held` are lines
-    whose raise waits for a person's word.
+    `looks` names the sides to read first: the plan is made again after that; `waiting` are the
+    lines that ask for it. `held` are lines whose raise waits for a person's word.
     """
 
     actito: MappingView[str, Choice] = field(default_factory=dict)
@@ -48,6 +48,7 @@ class Plan:
     looks: frozenset[Side] = frozenset()
     decisions: tuple[Decision, ...] = ()
     held: frozenset[str] = frozenset()
+    waiting: frozenset[str] = frozenset()
 
     def writes(self, side: Side) -> MappingView[str, Choice]:
         """Return the choices to write on one side, by line."""
@@ -113,6 +114,7 @@ def plan_changes(
     looks: set[Side] = set()
     decisions: list[Decision] = []
     held: set[str] = set()
+    waiting: set[str] = set()
     for line in context.mapping.lines:
         known = line_state(state, line)
         wish = desired_choice(line, known, context.rules)
@@ -125,6 +127,7 @@ def plan_changes(
         for side, step in zip((Side.ACTITO, Side.DIDOMI), steps, strict=True):
             if step.look:
                 looks.add(side)
+                waiting.add(line.id)
             elif step.write:
                 writes[side][line.id] = wish.choice
         decision = _decision(line, wish, steps)
@@ -137,6 +140,7 @@ def plan_changes(
         frozenset(looks),
         tuple(decisions),
         frozenset(held),
+        frozenset(waiting),
     )
 
 

@@ -1,0 +1,125 @@
+"""What a turn has learnt and done so far; everything in it ends in the ledger."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from consent_sync.domain.actito_facts import Hint, fold_profile_missing, fold_profile_reading
+from consent_sync.domain.consent import WriteOutcome
+from consent_sync.domain.didomi_facts import fold_user_missing, fold_user_reading
+from consent_sync.domain.events import ProfileMissing, ProfileReading, UserReading
+from consent_sync.domain.identity import Side
+from consent_sync.domain.ledger import Fact, Write
+from consent_sync.domain.lines import Context, fold_write
+from consent_sync.domain.mapping import Mapping
+from consent_sync.domain.retry import RetryPolicy
+from consent_sync.domain.rules import Rules
+from consent_sync.domain.state import PersonState
+from consent_sync.domain.verdicts import Entry, Kind, Verdict
+from consent_sync.ports.clock import Chance, Clock
+from consent_sync.ports.observer import TurnObserver
+from consent_sync.ports.platforms import ConsentPlatform, ProfilePlatform
+from consent_sync.ports.receiver import ActitoReceiver, DidomiReceiver
+from consent_sync.ports.store import Turn, Turns
+from consent_sync.services.drafts import actito_key, didomi_ouids
+from consent_sync.services.records import line_entry
+
+
+@dataclass(frozen=True, slots=True)
+class TurnTools:
+    """What a turn needs from the world."""
+
+    profiles: ProfilePlatform
+    consents: ConsentPlatform
+    turns: Turns
+    didomi: DidomiReceiver
+    actito: ActitoReceiver
+    clock: Clock
+    chance: Chance
+    rules: Rules
+    retry: RetryPolicy
+    observer: TurnObserver
+
+
+@dataclass(slots=True)
+class Progress:
+    """One turn under way: the state as it is now believed, and the facts that led there.
+
+    `looked` are the sides that were read in this turn and not doubted since. `cannot_create` says
+    why a missing profile could not be created although the mapping asks for it.
+    """
+
+    tools: TurnTools
+    turn: Turn
+    mapping: Mapping
+    state: PersonState
+    facts: list[Fact] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
+    looked: set[Side] = field(default_factory=set)
+    touched: set[str] = field(default_factory=set)
+    announced: list[Write] = field(default_factory=list)
+    cannot_create: str = ""
+
+    def context(self) -> Context:
+        """Return whose turn it is, under which rules, at this moment."""
+        return Context(self.turn.subject, self.mapping, self.tools.rules, self.tools.clock.now())
+
+    async def look(self, side: Side, hints: Sequence[Hint] = ()) -> None:
+        """Read one side and take in what it holds; raises TemporaryError or PermanentError."""
+        if side is Side.ACTITO:
+            key = actito_key(self.state, self.context())
+            self.see_profile(await self.tools.profiles.read_by_key(self.mapping, key), hints)
+        else:
+            await self._look_at_didomi()
+        self.looked.add(side)
+
+    def see_profile(
+        self, seen: ProfileReading | ProfileMissing, hints: Sequence[Hint] = ()
+    ) -> None:
+        """Take in a reading of the profile, with the webhooks that asked for it."""
+        self.facts.append(seen)
+        if isinstance(seen, ProfileMissing):
+            self.state = fold_profile_missing(self.state)
+            return
+        outcome = fold_profile_reading(self.state, seen, hints, self.context())
+        self.state = outcome.state
+        self.entries.extend(outcome.entries)
+        self.touched |= outcome.touched
+
+    async def announce(self, writes: Sequence[Write]) -> None:
+        """Make it durable that these writes are about to be sent."""
+        self.announced.extend(writes)
+        await self.tools.turns.announce(self.turn.subject, tuple(self.announced))
+
+    def wrote(
+        self, write: Write, outcome: WriteOutcome, *, failure: str = "", profile_id: str = ""
+    ) -> None:
+        """Take in how a write ended."""
+        ended = replace(write, outcome=outcome, failure=failure, profile_id=profile_id)
+        context = self.context()
+        self.facts.append(ended)
+        self.state = fold_write(self.state, ended, context)
+        kind, verdict = Kind.SENT, Verdict.APPLIED
+        reason = f"written to {write.side.value.capitalize()}"
+        if failure:
+            kind, verdict, reason = Kind.FAILED, Verdict.FAILED, failure
+        elif outcome is not WriteOutcome.SENT:
+            verdict = Verdict.WAITING_RETRY
+            reason = "sent, but no clear answer came; it is looked at before anything is repeated"
+        by_id = {line.id: line for line in self.mapping.lines}
+        self.entries.extend(
+            line_entry(context.now, kind, verdict, reason, by_id[one.line], write.side, one.choice)
+            for one in write.lines
+            if one.line in by_id
+        )
+
+    async def _look_at_didomi(self) -> None:
+        regulation = self.mapping.regulations[0]
+        found = False
+        for ouid in didomi_ouids(self.state, self.context()):
+            seen = await self.tools.consents.read_user(self.mapping, ouid, regulation)
+            self.facts.append(seen)
+            if isinstance(seen, UserReading):
+                found = True
+                self.state = fold_user_reading(self.state, seen, self.context())
+        if not found:
+            self.state = fold_user_missing(self.state)

@@ -1,0 +1,175 @@
+"""One turn of one person: gather what waits, decide by the rules, write once per side, settle."""
+
+from dataclasses import dataclass, field
+
+from consent_sync.domain.errors import AbsentError, TemporaryError
+from consent_sync.domain.events import ProfileMissing, ProfileReading
+from consent_sync.domain.identity import (
+    Subject,
+    person_from_actito_key,
+    unresolved_profile_id,
+)
+from consent_sync.domain.mapping import Mapping
+from consent_sync.domain.moments import MINUTE, SECOND
+from consent_sync.domain.retry import RetryPolicy, next_attempt
+from consent_sync.domain.rules import Rules
+from consent_sync.domain.verdicts import Entry, Kind, Verdict
+from consent_sync.ports.clock import Chance, Clock
+from consent_sync.ports.mappings import MappingSource
+from consent_sync.ports.observer import TurnObserver
+from consent_sync.ports.platforms import ConsentPlatform, ProfilePlatform
+from consent_sync.ports.receiver import ActitoReceiver, DidomiReceiver
+from consent_sync.ports.store import Settlement, Store, Turn
+from consent_sync.services.profiles import ProfileIndex
+from consent_sync.services.progress import TurnTools
+from consent_sync.services.records import record_of
+from consent_sync.services.turn import TurnRun
+
+_MAPPING_AWAY = MINUTE
+"""How long the items of a mapping that is not in force wait before it is looked for again."""
+
+_FRESH_READINGS = 1_000
+"""How many just-made readings are handed over from finding a person to their turn, at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Synchroniser:
+    """Takes turns. Never raises a TemporaryError or PermanentError: those end in the ledger."""
+
+    mappings: MappingSource
+    profiles: ProfilePlatform
+    consents: ConsentPlatform
+    store: Store
+    didomi: DidomiReceiver
+    actito: ActitoReceiver
+    clock: Clock
+    chance: Chance
+    rules: Rules
+    retry: RetryPolicy
+    index: ProfileIndex
+    observer: TurnObserver
+    fresh: dict[Subject, ProfileReading] = field(default_factory=dict)
+
+    async def take(self, turn: Turn) -> None:
+        """Take one turn from its items to its settlement; raises StoreError when that fails."""
+        mapping = self.mappings.current().get(turn.subject.mapping)
+        if mapping is None:
+            await self._mapping_away(turn)
+            return
+        profile_id = unresolved_profile_id(turn.subject.person)
+        if profile_id is not None:
+            await self._find_person(turn, mapping, profile_id)
+            return
+        tools = TurnTools(
+            profiles=self.profiles,
+            consents=self.consents,
+            turns=self.store,
+            didomi=self.didomi,
+            actito=self.actito,
+            clock=self.clock,
+            chance=self.chance,
+            rules=self.rules,
+            retry=self.retry,
+            observer=self.observer,
+        )
+        run = TurnRun(tools, turn, mapping, self.fresh.pop(turn.subject, None))
+        settlement = await run.end()
+        names = settlement.state.names
+        if names.profile_id:
+            self.index.remember(turn.subject.mapping, names.profile_id, turn.subject.person)
+        self.observer.turn(turn.subject, settlement.record, run.outcome)
+
+    async def _mapping_away(self, turn: Turn) -> None:
+        """The mapping file is gone or was never valid: nothing is decided, nothing is lost."""
+        due_at = self.clock.now() + _MAPPING_AWAY
+        await self.store.settle(
+            Settlement(
+                turn.subject,
+                turn.state,
+                None,
+                due_at=due_at,
+                attempts=turn.attempts,
+                first_failed_at=turn.first_failed_at,
+            )
+        )
+        self.observer.turn(turn.subject, None, "mapping_away")
+
+    async def _find_person(self, turn: Turn, mapping: Mapping, profile_id: str) -> None:
+        """Find out whose profile a webhook speaks of, and let its items wait at that person."""
+        person = self.index.find(mapping.name, profile_id)
+        person = person or await self.store.find_profile(mapping.name, profile_id)
+        if person is not None:
+            await self._move(turn, Subject(mapping.name, person))
+            return
+        try:
+            seen = await self.profiles.read_by_id(mapping, profile_id)
+        except TemporaryError as error:
+            await self._try_again(turn, error)
+            return
+        except AbsentError:
+            seen = ProfileMissing(self.clock.now())
+        key = "" if isinstance(seen, ProfileMissing) else seen.names.actito_key
+        person = person_from_actito_key(key, mapping.normalise)
+        if isinstance(seen, ProfileMissing) or not person:
+            await self._nobody(turn, mapping)
+            return
+        subject = Subject(mapping.name, person)
+        if len(self.fresh) < _FRESH_READINGS:
+            self.fresh[subject] = seen
+        self.index.remember(mapping.name, profile_id, person)
+        await self._move(turn, subject)
+
+    async def _move(self, turn: Turn, subject: Subject) -> None:
+        moved = tuple((item.id, subject) for item in turn.items)
+        await self.store.settle(Settlement(turn.subject, turn.state, None, moved=moved))
+        self.observer.turn(turn.subject, None, "found_person")
+
+    async def _nobody(self, turn: Turn, mapping: Mapping) -> None:
+        reason = "the profile it names has no value in the key attribute, or is gone again"
+        now = self.clock.now()
+        entries = tuple(
+            Entry(
+                now,
+                Kind.RECEIVED,
+                Verdict.NO_PROFILE,
+                reason,
+                item.event.source,
+                event=item.event.id,
+            )
+            for item in turn.items
+        )
+        await self.store.settle(
+            Settlement(
+                turn.subject,
+                turn.state,
+                record_of(mapping, now, (), entries),
+                done=tuple(item.id for item in turn.items),
+            )
+        )
+        self.observer.turn(turn.subject, None, "nobody")
+
+    async def _try_again(self, turn: Turn, error: TemporaryError) -> None:
+        now = self.clock.now()
+        first = turn.first_failed_at or now
+        due_at = next_attempt(
+            self.retry,
+            attempts=turn.attempts + 1,
+            first_failed_at=first,
+            now=now,
+            fraction=self.chance.fraction(),
+            retry_after_seconds=error.retry_after,
+        )
+        # Finding out who it was is never given up: a webhook nobody could read may be a refusal.
+        due_at = due_at or now + self.retry.max_delay
+        self.observer.trouble(turn.subject, "read", error)
+        await self.store.settle(
+            Settlement(
+                turn.subject,
+                turn.state,
+                None,
+                due_at=max(due_at, now + SECOND // 10),
+                attempts=turn.attempts + 1,
+                first_failed_at=first,
+            )
+        )
+        self.observer.turn(turn.subject, None, "waiting_retry")

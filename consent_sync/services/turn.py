@@ -1,0 +1,364 @@
+"""The course of one turn: take in, look, plan, write, settle. The rules are the domain's."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from consent_sync.domain.actito_facts import Hint, fold_hint
+from consent_sync.domain.consent import Choice, WriteOutcome
+from consent_sync.domain.didomi_facts import fold_didomi_item
+from consent_sync.domain.errors import PermanentError, RefusedError, TemporaryError
+from consent_sync.domain.events import DidomiItem, Item, ProfileHint, ProfileReading, UnknownItem
+from consent_sync.domain.identity import Side
+from consent_sync.domain.ledger import ItemsTaken, Write, WrittenLine
+from consent_sync.domain.lines import (
+    Context,
+    Outcome,
+    doubtful,
+    line_state,
+    unconfirmed,
+    unconfirmed_since,
+)
+from consent_sync.domain.mapping import Mapping
+from consent_sync.domain.moments import SECOND, Micros
+from consent_sync.domain.plan import Decision, Plan, plan_changes
+from consent_sync.domain.retry import next_attempt
+from consent_sync.domain.state import LineState
+from consent_sync.domain.verdicts import Entry, Kind, Verdict
+from consent_sync.ports.store import Settlement, StoredItem, Summary, Turn
+from consent_sync.services.progress import Progress, TurnTools
+from consent_sync.services.records import heaviest, line_entry, record_of
+from consent_sync.services.writing import attributes_due, write_profile, write_user
+
+_ROUNDS: Final = 6
+"""How often one turn may plan again before the rest is left to its next attempt."""
+
+_FRESH: Final[Micros] = 5 * SECOND
+"""How old a reading that was made to find the person may be in that person's own turn."""
+
+
+@dataclass(slots=True)
+class _Taken:
+    """One item of the turn on its way to a verdict."""
+
+    stored: StoredItem
+    verdict: Verdict | None = None
+    reason: str = ""
+    touched: frozenset[str] = frozenset()
+    open: bool = False
+
+
+class TurnRun:
+    """One turn. `end()` runs it to its settlement and returns what was settled."""
+
+    def __init__(
+        self, tools: TurnTools, turn: Turn, mapping: Mapping, fresh: ProfileReading | None
+    ) -> None:
+        self._tools = tools
+        self._turn = turn
+        self._mapping = mapping
+        self._fresh = fresh
+        self._progress = Progress(tools, turn, mapping, turn.state)
+        self._taken: list[_Taken] = []
+        self._hints: list[Hint] = []
+        self._decisions: dict[str, Decision] = {}
+        self._trouble: TemporaryError | None = None
+        self.outcome = "settled"
+
+    async def end(self) -> Settlement:
+        """Run the turn and settle it; raises StoreError when it could not be recorded."""
+        for write in self._turn.in_flight:
+            # Announced before a crash: it may have been sent, so its outcome is unclear.
+            self._progress.wrote(write, WriteOutcome.UNCLEAR)
+        self._take_items()
+        await self._first_looks()
+        await self._bring_about()
+        settlement = self._settlement()
+        await self._tools.turns.settle(settlement)
+        return settlement
+
+    def _take_items(self) -> None:
+        context = self._progress.context()
+        events = tuple(item.event.id for item in self._turn.items)
+        if events:
+            self._progress.facts.append(ItemsTaken(events, context.now))
+        for stored in self._turn.items:
+            taken = _Taken(stored)
+            self._taken.append(taken)
+            try:
+                outcome = self._fold(stored, taken, context)
+            except RefusedError as error:
+                taken.verdict, taken.reason = Verdict.FAILED, f"it could not be read: {error}"
+                continue
+            self._progress.state = outcome.state
+            self._progress.touched |= outcome.touched
+            taken.verdict, taken.reason = outcome.verdict, outcome.reason
+            taken.touched = outcome.touched
+
+    def _fold(self, stored: StoredItem, taken: _Taken, context: Context) -> Outcome:
+        event, state = stored.event, self._progress.state
+        content: DidomiItem | ProfileHint | UnknownItem
+        if event.source is Side.DIDOMI:
+            content = self._tools.didomi.understand(event.body)
+        else:
+            content = self._tools.actito.understand(event.body, self._mapping.key_attribute)
+        item = Item(event.id, event.received_at, content)
+        if isinstance(content, DidomiItem):
+            return fold_didomi_item(state, item, content, context)
+        if isinstance(content, ProfileHint):
+            outcome = fold_hint(state, Hint(item, content), context)
+            if outcome.verdict is None:
+                taken.open = True
+                self._hints.append(Hint(item, content))
+            return outcome
+        reason = "a kind of event this version does not know; kept, and nothing was done"
+        return Outcome(state, verdict=Verdict.NOT_MAPPED, reason=reason)
+
+    async def _first_looks(self) -> None:
+        """Look where a webhook asks for it, and where a write was never confirmed."""
+        if self._hints and self._fresh_enough():
+            assert self._fresh is not None  # noqa: S101 - said by _fresh_enough, for the types
+            self._progress.see_profile(self._fresh, self._hints)
+            self._progress.looked.add(Side.ACTITO)
+            self._close_hints()
+            return
+        sides = {Side.ACTITO} if self._hints else set()
+        if self._turn.attempts or self._turn.in_flight:
+            # Nothing is repeated before the side has been read.
+            sides |= self._sides(doubtful)
+        elif not self._turn.items:
+            sides |= self._sides(unconfirmed)
+        for side in sorted(sides):
+            hints = self._hints if side is Side.ACTITO else []
+            if await self._look(side, hints) and side is Side.ACTITO:
+                self._close_hints()
+
+    def _sides(self, test: Callable[[LineState, Side], bool]) -> set[Side]:
+        lines = self._progress.state.lines.values()
+        return {side for side in Side if any(test(known, side) for known in lines)}
+
+    def _fresh_enough(self) -> bool:
+        fresh = self._fresh
+        return (
+            fresh is not None
+            and self._tools.clock.now() - fresh.asked_at <= _FRESH
+            and all(hint.item.received_at <= fresh.asked_at for hint in self._hints)
+        )
+
+    def _close_hints(self) -> None:
+        for taken in self._taken:
+            if taken.open:
+                taken.open = False
+                taken.touched = frozenset(self._progress.touched)
+
+    async def _look(self, side: Side, hints: list[Hint]) -> bool:
+        try:
+            await self._progress.look(side, hints)
+        except TemporaryError as error:
+            self._stumble("read", error)
+            return False
+        except PermanentError as error:
+            self._stumble("read", TemporaryError(str(error)), cause=error)
+            return False
+        return True
+
+    def _stumble(self, what: str, error: TemporaryError, cause: Exception | None = None) -> None:
+        self._trouble = error
+        self._tools.observer.trouble(self._turn.subject, what, cause or error)
+
+    async def _bring_about(self) -> None:
+        """Plan and write until both sides hold what they ought to, or something is in the way."""
+        for _ in range(_ROUNDS):
+            plan = self._make_plan()
+            if plan.looks and not self._troubled():
+                # Didomi first, so that a look at Actito is as close to its write as can be.
+                for side in sorted(plan.looks, reverse=True):
+                    await self._look(side, [])
+                if not self._troubled():
+                    continue
+                plan = self._make_plan()
+            try:
+                tried = await self._write(plan)
+            except TemporaryError as error:
+                self._stumble("write", error)
+            else:
+                if not tried:
+                    return
+            if self._troubled():
+                return
+        self._trouble = TemporaryError("both sides kept changing while they were written")
+
+    def _troubled(self) -> bool:
+        return self._trouble is not None
+
+    def _make_plan(self) -> Plan:
+        progress = self._progress
+        plan = plan_changes(progress.state, progress.context(), looked=frozenset(progress.looked))
+        for decision in plan.decisions:
+            before = self._decisions.get(decision.line.id)
+            if before is None or decision.verdict is not Verdict.NO_CHANGE:
+                self._decisions[decision.line.id] = decision
+        return plan
+
+    async def _write(self, plan: Plan) -> bool:
+        """Write what is planned; say whether anything was tried."""
+        progress = self._progress
+        tried = False
+        if plan.actito or attributes_due(progress):
+            tried = await write_profile(progress, plan.actito)
+        if plan.didomi:
+            await write_user(progress, plan.didomi)
+            tried = True
+        return tried
+
+    # --- the end -------------------------------------------------------------------------------
+
+    def _settlement(self) -> Settlement:
+        progress, turn = self._progress, self._turn
+        due_at, attempts, first_failed_at = self._next_attempt()
+        plan = plan_changes(progress.state, progress.context(), looked=frozenset(progress.looked))
+        if self._trouble is not None and due_at is None:
+            self._give_up(plan)
+        self._mark_held(plan)
+        entries = self._entries_of_turn(plan)
+        record = None
+        if entries or any(not isinstance(fact, ItemsTaken) for fact in progress.facts):
+            record = record_of(self._mapping, self._tools.clock.now(), progress.facts, entries)
+        if self._trouble is None:
+            due_at = self._confirmation_due()
+        return Settlement(
+            subject=turn.subject,
+            state=progress.state,
+            record=record,
+            done=tuple(taken.stored.id for taken in self._taken if not taken.open),
+            due_at=due_at,
+            attempts=attempts,
+            first_failed_at=first_failed_at,
+            summary=self._summary(plan),
+        )
+
+    def _next_attempt(self) -> tuple[Micros | None, int, Micros | None]:
+        if self._trouble is None:
+            return None, 0, None
+        now = self._tools.clock.now()
+        first = now if self._turn.first_failed_at is None else self._turn.first_failed_at
+        attempts = self._turn.attempts + 1
+        self.outcome = "waiting_retry"
+        due_at = next_attempt(
+            self._tools.retry,
+            attempts=attempts,
+            first_failed_at=first,
+            now=now,
+            fraction=self._tools.chance.fraction(),
+            retry_after_seconds=self._trouble.retry_after,
+        )
+        return (due_at, attempts, first) if due_at is not None else (None, 0, None)
+
+    def _give_up(self, plan: Plan) -> None:
+        """It has failed for too long: what could not be done is said, and not tried again."""
+        self.outcome = "given_up"
+        reason = f"given up after trying for too long; the last trouble was: {self._trouble}"
+        now = self._tools.clock.now()
+        for side in Side:
+            lines = tuple(WrittenLine(line, choice) for line, choice in plan.writes(side).items())
+            waiting = tuple(
+                WrittenLine(one.line.id, one.choice)
+                for one in plan.decisions
+                if one.line.id in plan.waiting and side in plan.looks
+            )
+            if lines or waiting:
+                write = Write(side, lines + waiting, now, now, WriteOutcome.IN_FLIGHT)
+                self._progress.wrote(write, WriteOutcome.IN_FLIGHT, failure=reason)
+        for taken in self._taken:
+            if taken.open:
+                taken.open = False
+                taken.verdict, taken.reason = Verdict.FAILED, reason
+
+    def _mark_held(self, plan: Plan) -> None:
+        progress = self._progress
+        words = {one.line.id: one.verdict.value for one in plan.decisions}
+        lines = dict(progress.state.lines)
+        for name, known in lines.items():
+            held = words[name] if name in plan.held else ""
+            if known.held != held:
+                lines[name] = replace(known, held=held)
+                progress.touched.add(name)
+        progress.state = replace(progress.state, lines=lines)
+
+    def _entries_of_turn(self, plan: Plan) -> tuple[Entry, ...]:
+        progress, now = self._progress, self._tools.clock.now()
+        ends = self._line_ends(plan)
+        done = {entry.line for entry in progress.entries if entry.kind is not Kind.DECIDED}
+        pending = self._pending(plan) if not self._turn.attempts else set()
+        shown = progress.touched | done | pending
+        decided = [
+            line_entry(now, Kind.DECIDED, verdict, reason, one.line, one.side, one.choice)
+            for name, (one, verdict, reason) in ends.items()
+            if name in shown
+        ]
+        if self._turn.items and len(ends) > len(decided):
+            decided.append(
+                Entry(
+                    now, Kind.DECIDED, Verdict.NO_CHANGE, "nothing new on the other lines", line="*"
+                )
+            )
+        received = [
+            self._received(taken, ends, now)
+            for taken in self._taken
+            if not taken.open or not self._turn.attempts
+        ]
+        return (*received, *progress.entries, *decided)
+
+    def _line_ends(self, plan: Plan) -> dict[str, tuple[Decision, Verdict, str]]:
+        """How each line with a choice ends: as decided, unless something stood in the way."""
+        pending = self._pending(plan)
+        ends: dict[str, tuple[Decision, Verdict, str]] = {}
+        for name, decision in self._decisions.items():
+            verdict, reason = decision.verdict, decision.reason
+            if name in pending:
+                verdict, reason = Verdict.WAITING_RETRY, f"tried again later: {self._trouble}"
+            elif self._progress.cannot_create and name in plan.actito:
+                verdict, reason = Verdict.NO_PROFILE, self._progress.cannot_create
+            ends[name] = (decision, verdict, reason)
+        return ends
+
+    def _pending(self, plan: Plan) -> set[str]:
+        if self._trouble is None or self.outcome == "given_up":
+            return set()
+        return set(plan.actito) | set(plan.didomi) | set(plan.waiting)
+
+    def _received(
+        self, taken: _Taken, ends: dict[str, tuple[Decision, Verdict, str]], now: Micros
+    ) -> Entry:
+        event = taken.stored.event
+        verdict, reason = taken.verdict, taken.reason
+        if taken.open:
+            verdict, reason = Verdict.WAITING_RETRY, f"tried again later: {self._trouble}"
+        if verdict is None:
+            verdict, reason = heaviest(
+                (ends[name][1], ends[name][2]) for name in taken.touched if name in ends
+            )
+        return Entry(
+            event.received_at, Kind.RECEIVED, verdict, reason, event.source, event=event.id
+        )
+
+    def _confirmation_due(self) -> Micros | None:
+        """When to look whether our writes took, if no webhook says so before."""
+        wait = self._tools.rules.confirm_after
+        now = self._tools.clock.now()
+        since = [unconfirmed_since(known) for known in self._progress.state.lines.values()]
+        young = [at for at in since if at is not None and at > now - wait]
+        return min(young) + wait if wait and young else None
+
+    def _summary(self, plan: Plan) -> Summary:
+        waiting: list[Micros] = []
+        failed = 0
+        for line in self._mapping.lines:
+            known = line_state(self._progress.state, line)
+            failed += bool(known.failed)
+            unwritten = plan.actito.get(line.id), plan.didomi.get(line.id)
+            if Choice.DENIED in unwritten or known.failed:
+                waiting += [
+                    said.not_after for said in known.latest.values() if said.choice is Choice.DENIED
+                ]
+        return Summary(len(plan.held), failed, min(waiting, default=None))

@@ -1,0 +1,95 @@
+"""The worker: claims turns, takes them side by side within a bound, and stops cleanly."""
+
+import asyncio
+from typing import Final
+
+from consent_sync.domain.errors import StoreError
+from consent_sync.ports.observer import TurnObserver
+from consent_sync.ports.store import Turn, Turns
+from consent_sync.services.synchronise import Synchroniser
+
+_IDLE_SECONDS: Final = 0.5
+_AFTER_TROUBLE_SECONDS: Final = 0.5
+_RELEASE_SECONDS: Final = 5.0
+
+
+class Worker:
+    """Takes turns until it is stopped, at most `concurrency` at a time."""
+
+    def __init__(
+        self, turns: Turns, synchroniser: Synchroniser, concurrency: int, observer: TurnObserver
+    ) -> None:
+        self._turns = turns
+        self._synchroniser = synchroniser
+        self._concurrency = concurrency
+        self._observer = observer
+        self._running: set[asyncio.Task[None]] = set()
+        self._stopping = asyncio.Event()
+        self.alive = False
+
+    async def run(self) -> None:
+        """Claim and take turns until `stop`; a turn that fails unexpectedly is given back."""
+        self.alive = True
+        try:
+            while not self._stopping.is_set():
+                free = self._concurrency - len(self._running)
+                turns = await self._claim(free) if free else ()
+                for turn in turns:
+                    task = asyncio.create_task(self._take(turn))
+                    self._running.add(task)
+                    task.add_done_callback(self._running.discard)
+                if not turns:
+                    await self._rest(full=not free)
+        finally:
+            self.alive = False
+
+    async def stop(self, timeout_seconds: float) -> None:
+        """Claim nothing more and wait for the turns under way, at most that long.
+
+        A turn that is cut off comes back at the next start; what it announced is looked at then.
+        """
+        self._stopping.set()
+        if self._running:
+            _, late = await asyncio.wait(self._running, timeout=timeout_seconds)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    async def idle(self) -> None:
+        """Return when no turn is under way at this moment."""
+        while self._running:
+            await asyncio.wait(self._running, return_when=asyncio.ALL_COMPLETED)
+
+    async def _claim(self, free: int) -> tuple[Turn, ...]:
+        try:
+            return tuple(await self._turns.claim(free))
+        except StoreError:
+            await asyncio.sleep(_AFTER_TROUBLE_SECONDS)
+            return ()
+
+    async def _rest(self, *, full: bool) -> None:
+        if full:
+            await asyncio.wait(
+                self._running, timeout=_IDLE_SECONDS, return_when=asyncio.FIRST_COMPLETED
+            )
+            return
+        try:
+            await self._turns.wait(_IDLE_SECONDS)
+        except StoreError:
+            await asyncio.sleep(_AFTER_TROUBLE_SECONDS)
+
+    async def _take(self, turn: Turn) -> None:
+        try:
+            await self._synchroniser.take(turn)
+        except Exception as error:
+            # One of the few broad handlers: no turn may end the worker or stay claimed for ever.
+            self._observer.trouble(turn.subject, "turn", error)
+            await asyncio.sleep(_AFTER_TROUBLE_SECONDS)
+            await self._give_back(turn)
+
+    async def _give_back(self, turn: Turn) -> None:
+        try:
+            async with asyncio.timeout(_RELEASE_SECONDS):
+                await self._turns.release(turn.subject)
+        except (StoreError, TimeoutError) as error:
+            self._observer.trouble(turn.subject, "release", error)
