@@ -143,6 +143,7 @@ class HttpWall:
             timeout=self._timeout,
             # A redirect would carry our credentials to an address nobody configured.
             allow_redirects=False,
+            # The library repeats a request once when the connection breaks: fine for reads only.
             middlewares=(_send_once,) if write else (),
         ) as response:
             wanted = 200 <= response.status < 300 or response.status in accept

@@ -12,13 +12,14 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    JsonValue,
     TypeAdapter,
     ValidationError,
 )
 from pydantic.alias_generators import to_camel
 
 from consent_sync.adapters.actito.values import text
-from consent_sync.adapters.http import Answer, Json, json_value
+from consent_sync.adapters.http import Answer, json_value
 from consent_sync.domain.errors import TemporaryError
 from consent_sync.domain.moments import SECOND, Micros
 from consent_sync.domain.profile import TableAttribute, TableStructure
@@ -70,7 +71,7 @@ class _Webhook(_Model):
     event_type: str = ""
     on_fields: list[str] | None = None
     target_url: str = ""
-    headers: dict[str, Json] | None = None
+    headers: dict[str, JsonValue] | None = None
     webhook_push_type: str | None = None
     is_active: bool = Field(
         default=True, validation_alias=AliasChoices("isActive", "isActif", "active")

@@ -57,7 +57,7 @@ class Tokens:
     def _keep(self, answer: Answer) -> None:
         value = json_object(answer, write=False)
         token = value.get("accessToken")
-        if not isinstance(token, str) or not token.isascii() or not token.isprintable():
+        if not isinstance(token, str) or not re.fullmatch(r"[!-~]+", token):
             raise TemporaryError("actito token: the answer holds no token")
         self._token = token
         self._refused = ""
