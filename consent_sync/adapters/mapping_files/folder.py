@@ -1,0 +1,236 @@
+"""The folder of mapping files, and the mappings in force.
+
+A file that turns bad, or cannot be read for a while, never replaces its own last good version;
+that version stays in force while the process lives. A removed file removes its mapping.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from collections.abc import Mapping as MappingView
+from contextlib import aclosing
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from watchfiles import awatch
+
+from consent_sync.adapters.mapping_files.files import FileReading, read_file
+from consent_sync.adapters.mapping_files.names import settle_names
+from consent_sync.adapters.mapping_files.problems import WHOLE_FILE, Code, Problem, in_order
+from consent_sync.domain.mapping import Mapping
+from consent_sync.domain.moments import Micros
+from consent_sync.ports.clock import Clock
+
+POLL_SECONDS: Final = 5.0
+"""How often the folder is looked at where the system reports no changes (network folders)."""
+
+SETTLE_SECONDS: Final = 0.2
+"""A change is read once two looks this far apart see the same, so that half a file is not."""
+
+_MOST_LOOKS: Final = 50
+_DEBOUNCE_MS: Final = 400
+
+Signature = tuple[object, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A mapping that came (`old` None), went (`new` None) or got another version."""
+
+    name: str
+    old: str | None
+    new: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reload:
+    """What one look at the folder brought; `kept` names mappings whose file is bad or gone unread."""
+
+    at: Micros
+    changes: tuple[Change, ...]
+    problems: tuple[Problem, ...]
+    warnings: tuple[Problem, ...]
+    kept: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FolderReading:
+    """Every mapping file of a folder, and the problems of the folder itself."""
+
+    files: tuple[FileReading, ...]
+    problems: tuple[Problem, ...] = ()
+    warnings: tuple[Problem, ...] = ()
+    there: bool = True
+
+
+def is_mapping_file(name: str) -> bool:
+    """Say whether a file of this name holds a mapping; hidden files and `*.tests.yaml` do not."""
+    if name.startswith(".") or name.endswith((".tests.yaml", ".tests.yml")):
+        return False
+    return name.endswith((".yaml", ".yml"))
+
+
+def read_folder(path: Path) -> FolderReading:
+    """Read every mapping file of the folder. Touches the disk, raises nothing about it."""
+    try:
+        names = sorted(entry.name for entry in path.iterdir())
+    except OSError as error:
+        found = f"a folder that cannot be read: {error.strerror}"
+        problem = Problem(
+            Code.FOLDER, str(path), WHOLE_FILE, found, "the folder of the mapping files"
+        )
+        return FolderReading((), (problem,), there=False)
+    files = [read_file(path / name) for name in names if is_mapping_file(name)]
+    warnings = [_not_read(name) for name in names if _looks_like_one(name)]
+    if not files:
+        found, expected = "no mapping file", "at least one *.yaml file"
+        warnings.append(Problem(Code.NO_FILES, str(path), WHOLE_FILE, found, expected))
+    return FolderReading(tuple(files), (), tuple(warnings))
+
+
+class MappingFolder:
+    """The mappings of one folder, reloaded when its files change; keeps `ports.MappingSource`."""
+
+    def __init__(self, path: Path, clock: Clock) -> None:
+        self._path = path
+        self._clock = clock
+        self._by_file: dict[str, Mapping] = {}
+        self._current: MappingView[str, Mapping] = MappingProxyType({})
+        self._seen: Signature = ()
+        self._last = Reload(0, (), (), (), ())
+
+    def current(self) -> MappingView[str, Mapping]:
+        """Return the mappings in force by name; cheap, no I/O."""
+        return self._current
+
+    def problems(self) -> tuple[Problem, ...]:
+        """Return everything that was wrong at the last look, by file and line."""
+        return self._last.problems
+
+    def warnings(self) -> tuple[Problem, ...]:
+        """Return what the last look found odd but usable."""
+        return self._last.warnings
+
+    def kept(self) -> tuple[str, ...]:
+        """Return the names of mappings in force from an earlier version of their file."""
+        return self._last.kept
+
+    def load(self) -> Reload:
+        """Read the folder once and put what is good in force; touches the disk."""
+        self._seen = _signature(self._path)
+        reading = read_folder(self._path)
+        files, by_file = settle_names(reading.files, self._by_file)
+        good = {one.file for one in files if one.mapping is not None}
+        if not reading.there:
+            by_file = self._by_file
+        old, new = self._current, {one.name: one for one in by_file.values()}
+        self._by_file, self._current = by_file, MappingProxyType(new)
+        self._last = Reload(
+            self._clock.now(),
+            _changes(old, new),
+            (*reading.problems, *in_order(p for one in files for p in one.problems)),
+            (*reading.warnings, *in_order(p for one in files for p in one.warnings)),
+            tuple(sorted(one.name for file, one in by_file.items() if file not in good)),
+        )
+        return self._last
+
+    async def watch(self, on_change: Callable[[Reload], None]) -> None:
+        """Reload on every change until cancelled; tell of new versions and of new or solved problems.
+
+        `on_change` runs in the event loop and must not block.
+        """
+        async with aclosing(self._touches()) as touches:
+            async for _ in touches:
+                if await asyncio.to_thread(_signature, self._path) == self._seen:
+                    continue
+                await self._settled()
+                before = self._last
+                after = await asyncio.to_thread(self.load)
+                if after.changes or _told(after) != _told(before):
+                    on_change(after)
+
+    async def _touches(self) -> AsyncGenerator[None]:
+        """Yield whenever the folder may have changed: on notice, and every few seconds anyway."""
+        # What changed between the first reading and the start of the watch counts too.
+        yield
+        while True:
+            watched = await asyncio.to_thread(_identity, self._path)
+            try:
+                notices = awatch(
+                    self._path,
+                    watch_filter=None,
+                    recursive=False,
+                    debounce=_DEBOUNCE_MS,
+                    rust_timeout=int(POLL_SECONDS * 1000),
+                    yield_on_timeout=True,
+                )
+                async with aclosing(notices):
+                    async for _ in notices:
+                        yield
+                        if await asyncio.to_thread(_identity, self._path) != watched:
+                            break
+            except (OSError, RuntimeError):
+                # No folder, or no more watches to be had from the system: look now and then.
+                await self._clock.sleep(POLL_SECONDS)
+                yield
+
+    async def _settled(self) -> None:
+        """Wait until nothing moves; a folder that never rests is read as it is."""
+        before = await asyncio.to_thread(_signature, self._path)
+        for _ in range(_MOST_LOOKS):
+            await self._clock.sleep(SETTLE_SECONDS)
+            after = await asyncio.to_thread(_signature, self._path)
+            if after == before:
+                return
+            before = after
+
+
+def _changes(old: MappingView[str, Mapping], new: MappingView[str, Mapping]) -> tuple[Change, ...]:
+    versions = [
+        (
+            name,
+            old[name].version if name in old else None,
+            new[name].version if name in new else None,
+        )
+        for name in sorted({*old, *new})
+    ]
+    return tuple(Change(*one) for one in versions if one[1] != one[2])
+
+
+def _told(reload: Reload) -> tuple[object, ...]:
+    return reload.problems, reload.warnings, reload.kept
+
+
+def _looks_like_one(name: str) -> bool:
+    return not is_mapping_file(name) and is_mapping_file(name.lower())
+
+
+def _not_read(name: str) -> Problem:
+    expected = "the ending .yaml or .yml in small letters"
+    return Problem(Code.FILE_NOT_READ, name, WHOLE_FILE, "a file that is not read", expected)
+
+
+def _signature(path: Path) -> Signature:
+    """Return what differs when a file of the folder, or the folder itself, is another."""
+    try:
+        entries = sorted(path.iterdir())
+    except OSError as error:
+        return (error.errno,)
+    return tuple((entry.name, *_stamp(entry)) for entry in entries)
+
+
+def _stamp(entry: Path) -> Signature:
+    try:
+        stat = entry.stat()
+    except OSError as error:
+        return (error.errno,)
+    return stat.st_ino, stat.st_mtime_ns, stat.st_size, stat.st_mode
+
+
+def _identity(path: Path) -> Signature:
+    try:
+        stat = path.stat()
+    except OSError as error:
+        return (error.errno,)
+    return stat.st_dev, stat.st_ino

@@ -1,0 +1,133 @@
+"""What can be wrong with a mapping file, in words a person who edits it understands."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+SHOWN_CHARACTERS = 200
+"""Longer lines and values are cut when they are shown."""
+
+# Two letters with one of them wrong are half alike; less than that is no likely slip.
+_ALIKE = 0.5
+
+
+class Code(StrEnum):
+    """Stable names of the problems; each is explained in docs/errors.md."""
+
+    FOLDER = "mapping_folder"
+    UNREADABLE = "mapping_unreadable"
+    TOO_LARGE = "mapping_too_large"
+    ENCODING = "mapping_encoding"
+    EMPTY = "mapping_empty"
+    SYNTAX = "mapping_syntax"
+    TABS = "mapping_tabs"
+    ALIAS = "mapping_alias"
+    TAG = "mapping_tag"
+    DOCUMENTS = "mapping_documents"
+    TOO_DEEP = "mapping_too_deep"
+    DUPLICATE_KEY = "mapping_duplicate_key"
+    KEY = "mapping_key"
+    UNKNOWN_KEY = "mapping_unknown_key"
+    MISSING_KEY = "mapping_missing_key"
+    WRONG_TYPE = "mapping_wrong_type"
+    WRONG_VALUE = "mapping_wrong_value"
+    INVALID_NAME = "mapping_invalid_name"
+    EMPTY_LIST = "mapping_empty_list"
+    SELECTOR = "mapping_selector"
+    PATH = "mapping_path"
+    AMBIGUOUS_PATH = "mapping_ambiguous_path"
+    DUPLICATE_LINE = "mapping_duplicate_line"
+    OPPOSITE_LINES = "mapping_opposite_lines"
+    ATTRIBUTES = "mapping_attributes"
+    DUPLICATE_NAME = "mapping_duplicate_name"
+
+    NO_FILES = "mapping_no_files"
+    FILE_NOT_READ = "mapping_file_not_read"
+    PREFERENCE_ALONE = "mapping_preference_alone"
+    UNKNOWN_REGULATION = "mapping_unknown_regulation"
+    WITHOUT_EFFECT = "mapping_without_effect"
+
+
+WARNINGS = frozenset(
+    {
+        Code.NO_FILES,
+        Code.FILE_NOT_READ,
+        Code.PREFERENCE_ALONE,
+        Code.UNKNOWN_REGULATION,
+        Code.WITHOUT_EFFECT,
+    }
+)
+"""Codes that are told to the reader and stop nothing."""
+
+
+class Place(NamedTuple):
+    """A spot in a file, both counted from 1; line 0 is the file as a whole."""
+
+    line: int = 0
+    column: int = 0
+
+
+WHOLE_FILE: Final = Place()
+"""The place of what is wrong with a file and not with one of its lines."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong: where, what was found, what was expected, the nearest known word.
+
+    `file` is the file's name without its folder, `text` the line itself, cut and printable.
+    """
+
+    code: Code
+    file: str
+    place: Place
+    found: str
+    expected: str
+    nearest: str = ""
+    text: str = ""
+
+    @property
+    def warning(self) -> bool:
+        """Say whether the file is used all the same."""
+        return self.code in WARNINGS
+
+    @property
+    def where(self) -> str:
+        """Return `file:line:column`, or the file alone."""
+        return (
+            f"{self.file}:{self.place.line}:{self.place.column}" if self.place.line else self.file
+        )
+
+    @property
+    def sentence(self) -> str:
+        """Return what was found and expected as one sentence without the place."""
+        hint = f"; did you mean `{self.nearest}`?" if self.nearest else ""
+        return f"found {self.found}, expected {self.expected}{hint}"
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.sentence} [{self.code}]"
+
+
+def nearest_word(word: str, known: Iterable[str]) -> str:
+    """Return the known word most like this one, letter case aside; empty when none is alike."""
+    best, best_ratio = "", 0.0
+    for candidate in known:
+        ratio = SequenceMatcher(None, word.casefold(), candidate.casefold()).ratio()
+        if ratio >= _ALIKE and ratio > best_ratio:
+            best, best_ratio = candidate, ratio
+    return best
+
+
+def shown(text: str) -> str:
+    """Return the text cut to what is shown, with every unprintable character replaced."""
+    cut = text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 1] + "…"
+    return "".join(char if char.isprintable() else "�" for char in cut.replace("\t", "→"))
+
+
+def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Return the problems, each once, by file and from the top of each file to its end."""
+    return tuple(
+        sorted(dict.fromkeys(problems), key=lambda found: (found.file, found.place, found.code))
+    )
