@@ -1,7 +1,7 @@
 """A simulated Didomi, a clock that both sides share, and a client between them."""
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 
 import aiohttp
@@ -69,12 +69,20 @@ class Stage:
         return self.didomi.calls.select(route)
 
 
-@asynccontextmanager
-async def stage(
+def stage(
     *,
     secret: str = DEFAULT_API_SECRET,
     organisation: Mapping[str, JsonValue] | None = None,
     **switches: object,
+) -> AbstractAsyncContextManager[Stage]:
+    return stage_of(switches, secret, organisation)
+
+
+@asynccontextmanager
+async def stage_of(
+    switches: Mapping[str, object],
+    secret: str = DEFAULT_API_SECRET,
+    organisation: Mapping[str, JsonValue] | None = None,
 ) -> AsyncIterator[Stage]:
     clock = HeldClock()
     didomi = DidomiSimulator(
