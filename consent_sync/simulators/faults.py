@@ -133,7 +133,7 @@ class FaultPlan:
         self._rng = rng or random.Random(0)
         self._entries: list[_Entry] = []
         self._numbers = 0
-        self._late: set[asyncio.Task[object]] = set()
+        self._late: set[asyncio.Task[None]] = set()
         self.closing = False
         """True once the server stops; hanging answers end then."""
 
@@ -191,13 +191,19 @@ class FaultPlan:
     def later(self, seconds: float, work: Callable[[], Coroutine[None, None, object]]) -> None:
         """Do a piece of work after some seconds, unless the server stops before."""
 
-        async def wait_and_work() -> object:
+        async def wait_and_work() -> None:
             await asyncio.sleep(seconds)
-            return await work()
+            with contextlib.suppress(web.HTTPException):
+                await work()
 
         task = asyncio.get_running_loop().create_task(wait_and_work())
         self._late.add(task)
         task.add_done_callback(self._late.discard)
+
+    async def settled(self) -> None:
+        """Wait until every late effect has happened."""
+        while self._late:
+            await asyncio.gather(*self._late, return_exceptions=True)
 
     def open(self) -> None:
         """Prepare for a new start of the server."""
@@ -227,7 +233,7 @@ async def answer_with_faults(
         return await _deliver_badly(fault, plan, request, await _answer(work))
     await _apply_effect(fault, plan, work)
     if fault.kind is FaultKind.HANG:
-        await _wait(plan, request, fault.seconds)
+        await linger(plan, request, fault.seconds)
         return reset(request)
     return reset(request) if fault.kind is FaultKind.RESET else fault.response()
 
@@ -278,7 +284,7 @@ async def _answer(work: Work) -> web.StreamResponse:
         return error
 
 
-async def _wait(plan: FaultPlan, request: web.BaseRequest, seconds: float) -> None:
+async def linger(plan: FaultPlan, request: web.BaseRequest, seconds: float) -> None:
     """Wait, but end early when the caller has gone or the server stops."""
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds
@@ -308,7 +314,7 @@ async def _deliver_badly(
     pieces = [payload[at : at + 1] for at in range(len(payload))]
     for piece in pieces:
         await out.write(piece)
-        await _wait(plan, request, fault.seconds / len(pieces))
+        await linger(plan, request, fault.seconds / len(pieces))
     await out.write_eof()
     return out
 

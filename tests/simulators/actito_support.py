@@ -10,6 +10,7 @@ from typing import Any
 
 import aiohttp
 from aiohttp import web
+from multidict import CIMultiDictProxy
 from yarl import URL
 
 from consent_sync.simulators.actito import ActitoSimulator
@@ -134,7 +135,7 @@ class Receiver:
 
     url: str = ""
     bodies: list[Any] = field(default_factory=list)
-    headers: list[Mapping[str, str]] = field(default_factory=list)
+    headers: list[CIMultiDictProxy[str]] = field(default_factory=list)
     answers: list[int] = field(default_factory=list)
 
     async def take(self, request: web.Request) -> web.Response:

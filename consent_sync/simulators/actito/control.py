@@ -172,7 +172,7 @@ class Control:
         patience = _Patience.model_validate_json(await request.read() or b"{}")
         try:
             async with asyncio.timeout(patience.timeout):
-                await self._parts.sender.settled()
+                await self._parts.settled()
         except TimeoutError:
             return _json({"settled": False, **self._tally()}, 504)
         return _json({"settled": True, **self._tally()})

@@ -1,7 +1,5 @@
 """The platform API over HTTP: limits, planned faults and the call log around the pure platform."""
 
-import asyncio
-
 from aiohttp import web
 
 from consent_sync.simulators.actito.calls import CallLog, CallRecord
@@ -10,7 +8,7 @@ from consent_sync.simulators.actito.platform import Answer, Call, Platform
 from consent_sync.simulators.actito.refusal import RefusalError
 from consent_sync.simulators.actito.routes import UNKNOWN, Route, find_route
 from consent_sync.simulators.actito.world import World
-from consent_sync.simulators.faults import FaultPlan, answer_with_faults
+from consent_sync.simulators.faults import FaultPlan, answer_with_faults, linger
 
 
 class Edge:
@@ -43,7 +41,7 @@ class Edge:
             return response
         try:
             if wait:
-                await asyncio.sleep(wait)
+                await linger(self._faults, request, wait)
             return await self._answer(request, path, name, route)
         finally:
             self._limits.leave()
@@ -52,24 +50,22 @@ class Edge:
         self, request: web.Request, path: str, name: str, route: Route | RefusalError
     ) -> web.StreamResponse:
         body = await request.read()
-        note = "a fault"
+        true_answer: web.StreamResponse | None = None
+        note = ""
 
         async def work() -> web.StreamResponse:
-            nonlocal note
+            nonlocal note, true_answer
             if isinstance(route, RefusalError):
                 answer = self._platform.refuse(route)
             else:
                 answer = self._platform.handle(route, _call(request, path, body))
-            note = answer.note
-            return _response(answer)
+            note, true_answer = answer.note, _response(answer)
+            return true_answer
 
-        try:
-            response = await answer_with_faults(self._faults, request, name, work)
-        except ConnectionError:
-            self._record(request, name, 0, body, "the caller went away")
-            raise
+        response = await answer_with_faults(self._faults, request, name, work)
         gone = request.transport is None or request.transport.is_closing()
-        self._record(request, name, 0 if gone else response.status, body, note)
+        reason = note if response is true_answer else f"a fault; {note}".rstrip("; ")
+        self._record(request, name, 0 if gone else response.status, body, reason)
         return response
 
     def _record(self, request: web.Request, name: str, status: int, body: bytes, note: str) -> None:

@@ -57,6 +57,11 @@ class Parts:
         self.calls.clear()
         self.limits.clear()
 
+    async def settled(self) -> None:
+        """Wait until late effects have happened and no webhook is waiting, except those held back."""
+        await self.faults.settled()
+        await self.sender.settled()
+
     def _fire(self, change: Change) -> None:
         listening = self.registry.listening(change.entity, change.table_id)
         if not listening:

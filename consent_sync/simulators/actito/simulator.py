@@ -98,7 +98,9 @@ class ActitoSimulator:
         return self._parts.limits.most
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
-        """Serve on an address, any free port for 0; raises OSError when the address is taken."""
+        """Serve on an address, any free port for 0; raises OSError when the address is taken, RuntimeError when running."""
+        if self._runner is not None:
+            raise RuntimeError(f"the simulator already runs on {self._url}")
         parts = self._parts
         edge = Edge(parts.world, parts.platform, parts.limits, parts.faults, parts.calls)
         app = web.Application(client_max_size=_BODY_LIMIT)
@@ -126,9 +128,9 @@ class ActitoSimulator:
             await runner.cleanup()
 
     async def settled(self, timeout: float = 10.0) -> None:  # noqa: ASYNC109 - a plain number reads best in tests
-        """Wait until no webhook is waiting, except those held back; raises TimeoutError after some seconds."""
+        """Wait until no late effect and no webhook is waiting, except those held back; raises TimeoutError."""
         async with asyncio.timeout(timeout):
-            await self._parts.sender.settled()
+            await self._parts.settled()
 
     def register_webhook(self, target_url: str, event_type: str, **fields: JsonValue) -> Webhook:
         """Register a webhook on the first table as the API would; `fields` are the API's; raises RefusalError."""
