@@ -35,7 +35,7 @@ class _Event:
     where: str
 
 
-class ActitoWebhooks:
+class ActitoReceiver:
     """The receiver of Actito's webhooks (ports.receiver.ActitoReceiver)."""
 
     def arrivals(self, body: bytes, key_attribute: str) -> Sequence[Arrival]:

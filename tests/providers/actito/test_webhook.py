@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consent_sync.adapters.actito.webhook import ActitoWebhooks
+from consent_sync.adapters.actito.webhook import ActitoReceiver
 from consent_sync.domain.errors import RefusedError
 from consent_sync.domain.events import ProfileHint, UnknownItem
 from consent_sync.domain.identity import Names
 from consent_sync.ports.receiver import Arrival
 
-RECEIVER = ActitoWebhooks()
+RECEIVER = ActitoReceiver()
 DATA = {"profileId": "1042", "Newsletter": "false"}
 LINKS = {"webhook": {"href": "/webhooks/v4/entity/acme/webhookSubscription/7001"}}
 ID = "00000000-0000-4000-8000-0000000000aa"
