@@ -42,6 +42,7 @@ _SYNTAX_HINTS: Final = {
     "mapping values are not allowed here": "one `:` on a line; put a text that holds one in quotes",
     "found unexpected end of stream": "the closing quote of the text that starts here",
     "could not find expected ':'": "`key: value`",
+    "expected the node content": "a value, or the bracket that closes what is open",
     "expected ',' or '}'": "a closing `}` for the `{` here",
     "expected ',' or ']'": "a closing `]` for the `[` here",
 }
@@ -155,6 +156,8 @@ class _Reader:
     def _scalar(self, event: Event, place: Place) -> Scalar:
         text = str(event.value) if isinstance(event, ScalarEvent) else ""
         plain = isinstance(event, ScalarEvent) and event.style is None
+        if getattr(event, "tag", None):
+            return Scalar(place, Kind.REFUSED, text)
         if not plain:
             return Scalar(place, Kind.TEXT, text)
         tag = str(self._yaml.resolver.resolve(ScalarNode, text, (True, False)))
