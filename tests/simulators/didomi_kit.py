@@ -1,7 +1,7 @@
 """What the tests of the simulated Didomi share: a clock, an API client, and a receiver for webhooks."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -162,7 +162,7 @@ class Receiver:
 
 @asynccontextmanager
 async def serving(
-    routes: dict[str, Callable[[web.Request], Awaitable[web.StreamResponse]]],
+    routes: Mapping[str, Callable[[web.Request], Awaitable[web.StreamResponse]]],
 ) -> AsyncIterator[str]:
     app = web.Application()
     for path, handle in routes.items():

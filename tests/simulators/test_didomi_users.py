@@ -2,6 +2,7 @@
 
 import pytest
 
+from consent_sync.simulators.didomi.wire import JsonObject
 from tests.simulators.didomi_kit import ANA, BO, NO, YES, Bench, choice, event, purpose, running
 
 USERS = "/consents/users"
@@ -143,7 +144,7 @@ async def test_an_ouid_is_assigned_only_when_absent() -> None:
 async def test_event_metadata_is_merged_into_the_user() -> None:
     """Keys are merged one by one; nested objects are replaced; countries are kept."""
     async with running() as bench:
-        first = {"brand": "north", "tier": {"level": 1, "name": "gold"}}
+        first: JsonObject = {"brand": "north", "tier": {"level": 1, "name": "gold"}}
         bench.sim.click(ANA, YES, user_metadata=first, country="BE")
         bench.sim.click(ANA, YES, user_metadata={"tier": {"level": 2}})
         user = await bench.api.user(ANA)

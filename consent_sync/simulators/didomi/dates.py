@@ -22,7 +22,11 @@ def utc_now() -> datetime:
 
 def parse(text: str) -> datetime:
     """Read an ISO 8601 date, as UTC when it names no offset; raises ValueError."""
-    moment = datetime.fromisoformat(text)
+    return in_utc(datetime.fromisoformat(text))
+
+
+def in_utc(moment: datetime) -> datetime:
+    """Return the same moment in UTC; one without an offset is UTC already."""
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 

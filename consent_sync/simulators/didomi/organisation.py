@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class _Part(BaseModel):
@@ -74,6 +74,6 @@ class Organisation(_Part):
         return next((item for item in self.preferences if item.id == preference_id), None)
 
 
-def organisation_from(source: Organisation | Mapping[str, JsonValue] | None) -> Organisation:
+def organisation_from(source: Organisation | Mapping[str, object] | None) -> Organisation:
     """Return an organisation as it is, from a plain dict, or the default `acme`; raises ValidationError."""
     return source if isinstance(source, Organisation) else Organisation.model_validate(source or {})

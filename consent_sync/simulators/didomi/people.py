@@ -20,7 +20,7 @@ class People:
         shown = self._shown_to(click)
         held = shown.statuses.get(click.regulation or DEFAULT_REGULATION) if shown else None
         body = click.event(self._world.organisation, held)
-        return self._world.post_event(body, device=WEB)
+        return self._world.post_event(body, device=click.device or WEB)
 
     def approve(self, event_id: str) -> Event:
         """Confirm a pending event; raises RefusalError when there is none of this id."""

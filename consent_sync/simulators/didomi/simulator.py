@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from aiohttp import web
-from pydantic import JsonValue
 
 from consent_sync.simulators.didomi.calls import Calls
 from consent_sync.simulators.didomi.clicks import ChoicesLike, Click, choices_from
@@ -40,7 +39,7 @@ class DidomiSimulator:
         self,
         switches: Switches | Mapping[str, object] | None = None,
         *,
-        organisation: Organisation | Mapping[str, JsonValue] | None = None,
+        organisation: Organisation | Mapping[str, object] | None = None,
         clock: Callable[[], float] = time.time,
         seed: int = 0,
         rng: random.Random | None = None,
@@ -193,7 +192,7 @@ class RunOptions:
     host: str = "127.0.0.1"
     port: int = 8090
     settings: Sequence[str] = ()
-    organisation: Mapping[str, JsonValue] | None = None
+    organisation: Mapping[str, object] | None = None
     webhook_url: str | None = None
     webhook_headers: Mapping[str, str] = field(default_factory=dict)
     seed: int = 0

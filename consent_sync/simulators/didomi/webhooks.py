@@ -89,6 +89,11 @@ class WebhookSender:
         """How many deliveries wait for an attempt or are under way."""
         return len(self._waiting) + len(self._under_way)
 
+    @property
+    def seconds_to_next(self) -> float | None:
+        """Real seconds until the next attempt is due, none when nothing waits."""
+        return max(0.0, self._waiting[0][0] - time.monotonic()) if self._waiting else None
+
     def connect(
         self,
         connection_id: str,

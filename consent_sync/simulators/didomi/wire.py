@@ -15,8 +15,10 @@ Identifier = Annotated[StrictStr, Field(min_length=1)]
 
 
 def _moment(value: object) -> object:
-    if value is None or isinstance(value, datetime):
-        return value
+    if value is None:
+        return None
+    if isinstance(value, datetime):
+        return dates.in_utc(value)
     if not isinstance(value, str):
         raise ValueError("expected an ISO 8601 date")
     return dates.parse(value)
