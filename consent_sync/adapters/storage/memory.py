@@ -1,0 +1,313 @@
+"""The store in memory: the same promises but durability, for tests and trials.
+
+What it holds survives `close` and `open` of the same object, so that a restart can be tried.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from consent_sync.adapters.storage.memory_data import Data, Equal, Item, Lane, Person
+from consent_sync.domain.errors import AbsentError, StoreError
+from consent_sync.domain.identity import Side, Subject
+from consent_sync.domain.ledger import LedgerRecord, Write
+from consent_sync.domain.moments import SECOND, Micros
+from consent_sync.domain.state import PersonState
+from consent_sync.ports.clock import Clock
+from consent_sync.ports.store import (
+    NewEvent,
+    RefusedRequest,
+    Settlement,
+    StoredEvent,
+    StoredItem,
+    StoreStatus,
+    Turn,
+)
+
+_TURN_ITEMS: Final = 200
+
+
+@dataclass(slots=True)
+class _Claim:
+    last_item: int
+    newest_item: int
+
+
+class MemoryStore:
+    """Keeps the promises of `Store` as long as the object lives."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._data = Data()
+        self._item = 0
+        # Who may be due at once, oldest first; a person in it is looked at before it is claimed.
+        self._line: dict[Subject, None] = {}
+        self._retrying: dict[Subject, None] = {}
+        self._claims: dict[Subject, _Claim] = {}
+        self._bell = asyncio.Event()
+        self._is_open = False
+
+    # --- life ---
+
+    async def open(self) -> None:
+        """Start; after `close` everything unfinished is due as after a restart."""
+        if self._is_open:
+            raise StoreError("the store is already open")
+        self._is_open = True
+        self._claims.clear()
+        waiting = [
+            (person.items[0].id if person.items else 0, subject)
+            for subject, person in self._data.persons.items()
+            if person.items or person.announced
+        ]
+        self._line = dict.fromkeys(subject for _, subject in sorted(waiting))
+
+    async def close(self) -> None:
+        """Stop."""
+        self._is_open = False
+
+    async def check(self) -> None:
+        """Return when the store is open; raise StoreError otherwise."""
+        self._open()
+
+    # --- the door ---
+
+    async def accept(self, events: Sequence[NewEvent]) -> Sequence[bool]:
+        """Store these events; per event true if new, false if a duplicate."""
+        data = self._open()
+        return [self._accept(data, event) for event in events]
+
+    async def refuse(self, request: RefusedRequest) -> int:
+        """Keep a refused request and return its number."""
+        return self._open().add_event(
+            StoredEvent(
+                0,
+                request.source,
+                request.mapping,
+                "",
+                request.received_at,
+                request.body,
+                request.status,
+                request.problem,
+            )
+        )
+
+    # --- the work ---
+
+    async def claim(self, limit: int) -> Sequence[Turn]:
+        """Return up to `limit` turns that are due, oldest first."""
+        data = self._open()
+        now = self._clock.now()
+        due = [subject for subject in self._retrying if data.person(subject).due(now)]
+        due.sort(key=lambda subject: getattr(data.person(subject).lane, "due_at", 0))
+        turns: list[Turn] = []
+        for subject in [*self._line, *due]:
+            if len(turns) == limit:
+                break
+            self._line.pop(subject, None)
+            if subject not in self._claims and data.person(subject).due(now):
+                turns.append(self._claim(data, subject))
+        return turns
+
+    async def wait(self, timeout_seconds: float) -> None:
+        """Return when something may be due, at the latest after the timeout."""
+        data, now = self._open(), self._clock.now()
+        lanes = [data.person(s).lane for s in self._retrying if s not in self._claims]
+        moments = [lane.due_at for lane in lanes if lane is not None]
+        if self._line or min(moments, default=now + 1) <= now:
+            return
+        seconds = min([timeout_seconds, *((moment - now) / SECOND for moment in moments)])
+        self._bell.clear()
+        waits = [
+            asyncio.ensure_future(self._bell.wait()),
+            asyncio.ensure_future(self._clock.sleep(seconds)),
+        ]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for waiting in waits:
+                waiting.cancel()
+
+    async def announce(self, subject: Subject, writes: Sequence[Write]) -> None:
+        """Remember writes that are about to be sent, until the turn is settled."""
+        data = self._open()
+        self._claim_of(subject)
+        data.person(subject).announced += writes
+
+    async def settle(self, settlement: Settlement) -> None:
+        """Record the end of a turn and make the person claimable again."""
+        data = self._open()
+        subject = settlement.subject
+        claim = self._claim_of(subject)
+        person = data.person(subject)
+        self._finish_items(data, person, settlement)
+        person.state = settlement.state
+        person.summary = settlement.summary
+        person.announced = []
+        if settlement.record is not None:
+            person.records.append(settlement.record)
+            data.ledger.append((subject, settlement.record))
+        self._set_lane(person, claim, settlement)
+        del self._claims[subject]
+        if person.due(self._clock.now()):
+            self._wake(subject)
+
+    async def release(self, subject: Subject) -> None:
+        """Give an untouched turn back, due at once."""
+        self._open()
+        self._claim_of(subject)
+        del self._claims[subject]
+        self._line = {subject: None, **self._line}
+        self._bell.set()
+
+    # --- the looking ---
+
+    async def person(self, subject: Subject) -> PersonState | None:
+        """Return what is known about a person, None for nobody."""
+        person = self._open().persons.get(subject)
+        return person.state if person else None
+
+    async def find_profile(self, mapping: str, profile_id: str) -> str | None:
+        """Return the person key whose settled state names this Actito profile id, if any."""
+        return self._open().find_profile(mapping, profile_id)
+
+    async def timeline(self, subject: Subject, limit: int) -> Sequence[LedgerRecord]:
+        """Return the newest records of a person, newest first."""
+        person = self._open().persons.get(subject)
+        return person.records[::-1][:limit] if person else []
+
+    async def waiting(self, subject: Subject) -> Sequence[StoredItem]:
+        """Return the items that wait for a person, oldest first."""
+        data = self._open()
+        person = data.persons.get(subject)
+        return data.stored_items(person.items) if person else ()
+
+    async def events(
+        self, *, refused: bool, before: int | None, limit: int, source: Side | None = None
+    ) -> Sequence[StoredEvent]:
+        """Return accepted or refused events, newest first, with numbers below `before`."""
+        return self._open().list_events(refused=refused, before=before, limit=limit, source=source)
+
+    async def event(self, number: int) -> StoredEvent | None:
+        """Return one event or refused request by its number."""
+        return self._open().event(number)
+
+    async def recent(
+        self, *, after: int, limit: int
+    ) -> Sequence[tuple[int, Subject, LedgerRecord]]:
+        """Return ledger records with numbers above `after`, oldest first."""
+        records = self._open().ledger[after : after + limit]
+        return [(number, *record) for number, record in enumerate(records, after + 1)]
+
+    async def replay(self, number: int, subjects: Sequence[Subject], received_at: Micros) -> None:
+        """Queue a stored event again; raise AbsentError when there is none of that number."""
+        data = self._open()
+        event = data.event(number)
+        if event is None:
+            raise AbsentError(f"there is no event number {number}")
+        data.accept_refused(number)
+        for subject in subjects:
+            if all(item.event != number for item in data.person(subject).items):
+                self._insert_item(data, subject, number, received_at, None)
+
+    async def status(self) -> StoreStatus:
+        """Return the counts that operators look at."""
+        return self._open().status()
+
+    # --- parts ---
+
+    def _open(self) -> Data:
+        if not self._is_open:
+            raise StoreError("the store is not open")
+        return self._data
+
+    def _claim_of(self, subject: Subject) -> _Claim:
+        claim = self._claims.get(subject)
+        if claim is None:
+            raise StoreError("the turn of this person is not claimed, so it cannot be recorded")
+        return claim
+
+    def _accept(self, data: Data, event: NewEvent) -> bool:
+        equal = (event.source, event.mapping, event.digest)
+        if event.repeatable:
+            subjects = event.subjects
+            if subjects and all(self._equal_waits(data, equal, s) for s in subjects):
+                return False
+        elif equal in data.seen:
+            return False
+        else:
+            data.seen.add(equal)
+        at = event.received_at
+        stored = StoredEvent(0, event.source, event.mapping, event.type, at, event.body)
+        number = data.add_event(stored)
+        for subject in event.subjects:
+            self._insert_item(data, subject, number, at, equal if event.repeatable else None)
+        return True
+
+    def _equal_waits(self, data: Data, equal: Equal, subject: Subject) -> bool:
+        """Whether an equal event waits for this person, and no turn has it."""
+        person = data.persons.get(subject)
+        if person is None:
+            return False
+        claim = self._claims.get(subject)
+        taken = claim.last_item if claim else 0
+        return any(item.equal == equal and item.id > taken for item in person.items)
+
+    def _insert_item(
+        self, data: Data, subject: Subject, event: int, at: Micros, equal: Equal | None
+    ) -> None:
+        self._item += 1
+        self._arrive(data, subject, Item(self._item, event, at, equal))
+
+    def _arrive(self, data: Data, subject: Subject, item: Item) -> None:
+        person = data.person(subject)
+        person.items.append(item)
+        if person.lane is not None:
+            person.lane.due_at = 0
+        self._wake(subject)
+
+    def _wake(self, subject: Subject) -> None:
+        if subject not in self._claims:
+            self._line.setdefault(subject)
+        self._bell.set()
+
+    def _claim(self, data: Data, subject: Subject) -> Turn:
+        person = data.person(subject)
+        items = person.items[:_TURN_ITEMS]
+        newest = person.items[-1].id if person.items else 0
+        self._claims[subject] = _Claim(items[-1].id if items else 0, newest)
+        lane = person.lane or Lane(0, 0, None)
+        return Turn(
+            subject,
+            person.state or PersonState(),
+            data.stored_items(items),
+            tuple(person.announced),
+            lane.attempts,
+            lane.first_failed_at,
+        )
+
+    def _finish_items(self, data: Data, person: Person, settlement: Settlement) -> None:
+        waiting = {item.id: item for item in person.items}
+        if any(number not in waiting for number, _ in settlement.moved):
+            raise StoreError("a moved item does not wait for the person whose turn ended")
+        gone = {*settlement.done, *(number for number, _ in settlement.moved)}
+        person.items = [item for item in person.items if item.id not in gone]
+        for number, subject in settlement.moved:
+            self._item += 1
+            item = waiting[number]
+            self._arrive(data, subject, Item(self._item, item.event, item.received_at, item.equal))
+
+    def _set_lane(self, person: Person, claim: _Claim, settlement: Settlement) -> None:
+        if settlement.due_at is None:
+            person.lane = None
+            self._retrying.pop(settlement.subject, None)
+            return
+        # After progress the rest of a long line is due; without any, only what came meanwhile is,
+        # or a person with a long line would be tried again without a pause.
+        progress = settlement.done or settlement.moved
+        known = claim.last_item if progress else claim.newest_item
+        fresh = bool(person.items) and person.items[-1].id > known
+        due_at = 0 if fresh else settlement.due_at
+        person.lane = Lane(due_at, settlement.attempts, settlement.first_failed_at)
+        self._retrying[settlement.subject] = None

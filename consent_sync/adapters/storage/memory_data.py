@@ -1,0 +1,143 @@
+"""What the store in memory holds, and how it is looked at."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from consent_sync.domain.identity import Side, Subject, unresolved_profile_id
+from consent_sync.domain.ledger import LedgerRecord, Write
+from consent_sync.domain.moments import Micros
+from consent_sync.domain.state import PersonState
+from consent_sync.ports.store import SideStatus, StoredEvent, StoredItem, StoreStatus, Summary
+
+Equal = tuple[Side, str, bytes]
+"""What equal events share: source, mapping and digest."""
+
+
+@dataclass(slots=True)
+class Item:
+    """One waiting item; `equal` is set for events that may repeat."""
+
+    id: int
+    event: int
+    received_at: Micros
+    equal: Equal | None
+
+
+@dataclass(slots=True)
+class Lane:
+    """When a person's turn comes again, and what failed so far."""
+
+    due_at: Micros
+    attempts: int
+    first_failed_at: Micros | None
+
+
+@dataclass(slots=True)
+class Person:
+    """Everything about one person."""
+
+    state: PersonState | None = None
+    items: list[Item] = field(default_factory=list)
+    lane: Lane | None = None
+    announced: list[Write] = field(default_factory=list)
+    summary: Summary = field(default_factory=Summary)
+    records: list[LedgerRecord] = field(default_factory=list)
+
+    def due(self, now: Micros) -> bool:
+        """Whether a turn is due."""
+        if self.lane is not None:
+            return self.lane.due_at <= now
+        return bool(self.items or self.announced)
+
+
+@dataclass(slots=True)
+class Data:
+    """The tables."""
+
+    events: list[StoredEvent] = field(default_factory=list)
+    seen: set[Equal] = field(default_factory=set)
+    persons: dict[Subject, Person] = field(default_factory=dict)
+    ledger: list[tuple[Subject, LedgerRecord]] = field(default_factory=list)
+
+    def person(self, subject: Subject) -> Person:
+        """Return a person, made on first mention."""
+        return self.persons.setdefault(subject, Person())
+
+    def add_event(self, event: StoredEvent) -> int:
+        """Keep an event and return its number."""
+        number = len(self.events) + 1
+        self.events.append(replace(event, id=number))
+        return number
+
+    def event(self, number: int) -> StoredEvent | None:
+        """Return an event as it stands now."""
+        if not 1 <= number <= len(self.events):
+            return None
+        return replace(self.events[number - 1], waiting=number in self._waiting_events())
+
+    def accept_refused(self, number: int) -> None:
+        """A refused request becomes an accepted event."""
+        self.events[number - 1] = replace(self.events[number - 1], status=0, problem="")
+
+    def list_events(
+        self, *, refused: bool, before: int | None, limit: int, source: Side | None
+    ) -> list[StoredEvent]:
+        """Return accepted or refused events, newest first."""
+        waiting = self._waiting_events()
+        below = len(self.events) if before is None else before - 1
+        fitting = (
+            replace(event, waiting=event.id in waiting)
+            for event in reversed(self.events[: max(below, 0)])
+            if bool(event.status) is refused and source in {None, event.source}
+        )
+        return [event for event, _ in zip(fitting, range(limit), strict=False)]
+
+    def stored_items(self, items: Sequence[Item]) -> tuple[StoredItem, ...]:
+        """Return items with their events, in the order they were received."""
+        return tuple(
+            StoredItem(
+                item.id,
+                replace(self.events[item.event - 1], received_at=item.received_at, waiting=True),
+            )
+            for item in sorted(items, key=lambda item: (item.received_at, item.id))
+        )
+
+    def find_profile(self, mapping: str, profile_id: str) -> str | None:
+        """Return the person key of an Actito profile; a stand-in for a person is not one."""
+        for subject, person in reversed(self.persons.items()):
+            if (
+                subject.mapping == mapping
+                and person.state is not None
+                and person.state.names.profile_id == profile_id
+                and unresolved_profile_id(subject.person) is None
+            ):
+                return subject.person
+        return None
+
+    def status(self) -> StoreStatus:
+        """Return the counts."""
+        persons = self.persons.values()
+        waiting = [item.received_at for person in persons for item in person.items[:1]]
+        optouts = [
+            person.summary.optout_waiting_since
+            for person in persons
+            if person.summary.optout_waiting_since is not None
+        ]
+        return StoreStatus(
+            sides={side: self._side(side) for side in Side},
+            waiting_turns=len(waiting),
+            retrying_turns=sum(person.lane is not None for person in persons),
+            oldest_waiting_at=min(waiting, default=None),
+            oldest_waiting_optout_at=min(optouts, default=None),
+            held=sum(person.summary.held for person in persons),
+            failed=sum(person.summary.failed for person in persons),
+            persons=len(self.persons),
+        )
+
+    def _side(self, side: Side) -> SideStatus:
+        events = [event for event in self.events if event.source is side]
+        accepted = [event.received_at for event in events if not event.status]
+        return SideStatus(max(accepted, default=None), len(accepted), len(events) - len(accepted))
+
+    def _waiting_events(self) -> set[int]:
+        return {item.event for person in self.persons.values() for item in person.items}

@@ -1,0 +1,162 @@
+"""Handing out turns: the line in memory, filled from the database and emptied by claims."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from typing import Any, Final, Protocol, TypeVar
+
+from consent_sync.adapters.storage.lanes import Claim, Lanes
+from consent_sync.adapters.storage.reading import Reader
+from consent_sync.domain.errors import StoreError
+from consent_sync.domain.identity import Subject
+from consent_sync.domain.moments import SECOND, Micros
+from consent_sync.ports.clock import Clock
+from consent_sync.ports.store import Turn
+
+Result = TypeVar("Result")
+
+_PAGE: Final = 1_000
+_LINE: Final = 4_000
+
+
+class Reading(Protocol):
+    """Runs a reading off the event loop."""
+
+    def __call__(self, read: Callable[[Reader], Result], /) -> Coroutine[Any, Any, Result]:
+        """Return what `read` returns; raise StoreError."""
+        ...
+
+
+class Dispatcher:
+    """Who is due, who is claimed, and waking whoever waits. Lives on the event loop."""
+
+    def __init__(self, clock: Clock, reading: Reading) -> None:
+        self._clock = clock
+        self._reading = reading
+        self._bell = asyncio.Event()
+        self._fetching = asyncio.Lock()
+        self.lanes = Lanes(_LINE)
+
+    # --- handing out ---
+
+    async def claim(self, limit: int) -> Sequence[Turn]:
+        """Return up to `limit` turns that are due, oldest first."""
+        turns: list[Turn] = []
+        lost = True
+        try:
+            while len(turns) < limit:
+                await self._fetch(limit - len(turns))
+                claims = self.lanes.take(limit - len(turns))
+                if not claims:
+                    break
+                turns += await self._read(claims)
+            lost = False
+        except StoreError:
+            if not turns:
+                raise
+            lost = False
+        finally:
+            if lost:
+                for turn in turns:
+                    self.release(turn.subject)
+        return turns
+
+    async def wait(self, timeout_seconds: float) -> None:
+        """Return when something may be due, at the latest after the timeout."""
+        now = self._clock.now()
+        if self.lanes.ready(now):
+            return
+        self._bell.clear()
+        if self.lanes.next_due is not None:
+            timeout_seconds = min(timeout_seconds, (self.lanes.next_due - now) / SECOND)
+        waits = [
+            asyncio.ensure_future(self._bell.wait()),
+            asyncio.ensure_future(self._clock.sleep(timeout_seconds)),
+        ]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for waiting in waits:
+                waiting.cancel()
+
+    def release(self, subject: Subject) -> None:
+        """Give an untouched turn back."""
+        self.lanes.given_back([self.claim_of(subject).person])
+        self._bell.set()
+
+    def claim_of(self, subject: Subject) -> Claim:
+        """Return the claim on a subject; raise StoreError when nobody claimed it."""
+        claim = self.lanes.claim_of(subject)
+        if claim is None:
+            raise StoreError("the turn of this person is not claimed, so it cannot be recorded")
+        return claim
+
+    # --- what was committed ---
+
+    def arrived(self, arrivals: Iterable[tuple[int, int]]) -> None:
+        """Items wait for these persons now."""
+        for person, item in arrivals:
+            self.lanes.arrived(person, item)
+        self._bell.set()
+
+    def settled(
+        self, claim: Claim, now: bool, due_at: Micros | None, arrivals: Iterable[tuple[int, int]]
+    ) -> None:
+        """A turn was recorded."""
+        self.lanes.announced.discard(claim.person)
+        self.lanes.due_again(claim.person, due_at, now=now)
+        self.arrived(arrivals)
+
+    # --- filling the line ---
+
+    async def _fetch(self, wanted: int) -> None:
+        """Fill the line from the database when it is short of what is wanted."""
+        if not self._short(wanted):
+            return
+        async with self._fetching:
+            while self._short(wanted):
+                now = self._clock.now()
+                if self.lanes.lane_due(now) and not self.lanes.full:
+                    await self._fetch_due(now)
+                else:
+                    await self._fetch_page(now)
+
+    def _short(self, wanted: int) -> bool:
+        lanes = self.lanes
+        due = lanes.lane_due(self._clock.now()) and not lanes.full
+        return due or (lanes.behind and len(lanes) < wanted)
+
+    async def _fetch_due(self, now: Micros) -> None:
+        # Those in the line and the claimed ones are found again; the page is longer by them.
+        limit = _PAGE + self.lanes.busy
+        before = self.lanes.next_due
+        self.lanes.start_due()
+        try:
+            persons, following = await self._reading(lambda reader: reader.due_lanes(limit, now))
+        except StoreError:
+            self.lanes.add_due((), before)
+            raise
+        self.lanes.add_due(persons, following)
+
+    async def _fetch_page(self, now: Micros) -> None:
+        after = self.lanes.cursor
+        self.lanes.start_page()
+        persons, cursor, last = await self._reading(
+            lambda reader: reader.waiting_page(after, _PAGE, now)
+        )
+        self.lanes.add_page(persons, cursor, last=last)
+
+    async def _read(self, claims: Sequence[Claim]) -> list[Turn]:
+        now = self._clock.now()
+        announced = frozenset(self.lanes.announced.intersection(c.person for c in claims))
+        found: list[Turn | None] = []
+        try:
+            found = await self._reading(lambda reader: reader.turns(claims, announced, now))
+        finally:
+            if not found:
+                self.lanes.given_back(claim.person for claim in reversed(claims))
+        for claim, turn in zip(claims, found, strict=True):
+            if turn is None:
+                self.lanes.dropped(claim.person)
+            else:
+                self.lanes.name(claim, turn.subject)
+        return [turn for turn in found if turn is not None]
