@@ -1,6 +1,7 @@
 """How fast and how many at once: the limits of one Actito account (page "Limitations")."""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -20,15 +21,15 @@ class Pacing:
     def __init__(self, calls_per_minute: int, max_concurrency: int, clock: Clock) -> None:
         self._clock = clock
         self._limiter = _limiter(calls_per_minute)
-        self._slots = asyncio.Condition()
-        self._free = max(1, max_concurrency)
-        self._urgent_waiting = 0
+        self._slots = _Slots(max(1, max_concurrency))
         self._debt = 0
+        self._paused_at: Micros = 0
         self._paused_until: Micros = 0
 
     def pause(self, seconds: float) -> None:
         """Let no further call of this account start for that long, urgent ones excepted."""
-        until = self._clock.now() + round(seconds * SECOND)
+        self._paused_at = self._clock.now()
+        until = self._paused_at + round(seconds * SECOND)
         self._paused_until = max(self._paused_until, until)
 
     async def wait(self, *, urgent: bool) -> None:
@@ -47,25 +48,11 @@ class Pacing:
     @asynccontextmanager
     async def slot(self, *, urgent: bool) -> AsyncIterator[None]:
         """Hold one of the places for calls at the same time; urgent calls come first."""
-        await self._take(urgent=urgent)
+        await self._slots.take(urgent=urgent)
         try:
             yield
         finally:
-            async with self._slots:
-                self._free += 1
-                self._slots.notify_all()
-
-    async def _take(self, *, urgent: bool) -> None:
-        async with self._slots:
-            self._urgent_waiting += urgent
-            try:
-                await self._slots.wait_for(
-                    lambda: self._free > 0 and (urgent or not self._urgent_waiting)
-                )
-                self._free -= 1
-            finally:
-                self._urgent_waiting -= urgent
-                self._slots.notify_all()
+            self._slots.give_back()
 
     async def _acquire(self) -> None:
         if self._limiter is not None:
@@ -80,8 +67,43 @@ class Pacing:
             self._debt += 1
 
     async def _sit_out_pause(self) -> None:
-        while (left := self._paused_until - self._clock.now()) > 0:
-            await self._clock.sleep(left / SECOND)
+        # A clock that was set back ends the pause instead of making it longer.
+        while self._paused_at <= (now := self._clock.now()) < self._paused_until:
+            await self._clock.sleep((self._paused_until - now) / SECOND)
+
+
+class _Slots:
+    """A semaphore with two queues; a slot is handed over directly, so that none can get lost."""
+
+    def __init__(self, free: int) -> None:
+        self._free = free
+        self._urgent: deque[asyncio.Future[None]] = deque()
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    async def take(self, *, urgent: bool) -> None:
+        if self._free:
+            self._free -= 1
+            return
+        queue = self._urgent if urgent else self._waiting
+        place = asyncio.get_running_loop().create_future()
+        queue.append(place)
+        try:
+            await place
+        except asyncio.CancelledError:
+            if not place.cancelled():
+                self.give_back()
+            elif place in queue:
+                queue.remove(place)
+            raise
+
+    def give_back(self) -> None:
+        for queue in (self._urgent, self._waiting):
+            while queue:
+                place = queue.popleft()
+                if not place.done():
+                    place.set_result(None)
+                    return
+        self._free += 1
 
 
 def _limiter(calls_per_minute: int) -> AsyncLimiter | None:

@@ -24,22 +24,25 @@ class Tokens:
         self._clock = clock
         self._lock = asyncio.Lock()
         self._token = ""
-        self._renew_at: Micros = 0
         self._refused = ""
-        self._refused_until: Micros = 0
+        # When the token or the refusal came, and until when it stands.
+        self._since: Micros = 0
+        self._until: Micros = 0
 
     async def get(self, *, urgent: bool) -> str:
         """Return a token that should work; raise CredentialError when the key is refused."""
         async with self._lock:
-            if self._token and self._clock.now() < self._renew_at:
-                return self._token
-            if self._refused and self._clock.now() < self._refused_until:
-                raise CredentialError(self._refused)
+            # A clock that was set back makes nothing last longer.
+            if self._since <= self._clock.now() < self._until:
+                if self._refused:
+                    raise CredentialError(self._refused)
+                if self._token:
+                    return self._token
             try:
                 answer = await self._fetch(urgent)
             except (CredentialError, PermanentError) as error:
                 self._refused = f"Actito gives no token for our key: {error}"
-                self._refused_until = self._clock.now() + _REFUSED_SECONDS * SECOND
+                self._stands_for(_REFUSED_SECONDS)
                 raise CredentialError(self._refused) from None
             self._keep(answer)
             return self._token
@@ -61,8 +64,11 @@ class Tokens:
             raise TemporaryError("actito token: the answer holds no token")
         self._token = token
         self._refused = ""
-        lifetime = _lifetime_seconds(value.get("expiresIn"))
-        self._renew_at = self._clock.now() + round(lifetime * _USED_SHARE * SECOND)
+        self._stands_for(_lifetime_seconds(value.get("expiresIn")) * _USED_SHARE)
+
+    def _stands_for(self, seconds: float) -> None:
+        self._since = self._clock.now()
+        self._until = self._since + round(seconds * SECOND)
 
 
 def _lifetime_seconds(said: object) -> int:

@@ -191,6 +191,17 @@ async def test_a_wrong_key(
     assert not any("FAKEWRONG" in str(error) for error in errors)
 
 
+async def test_a_clock_that_is_set_back_renews_the_token(
+    actito: ActitoSimulator, client: ActitoClient, clock: TestClock
+) -> None:
+    """Nobody knows the age of a token after the machine's clock was corrected."""
+    await read(client)
+    clock.moment -= 3600 * SECOND
+    await read(client)
+
+    assert actito.calls.count("token") == 2
+
+
 @pytest.mark.parametrize("retry_after", [None, 7])
 async def test_a_429_makes_everybody_wait(
     actito: ActitoSimulator, client: ActitoClient, clock: TestClock, retry_after: int | None

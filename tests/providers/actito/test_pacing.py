@@ -60,6 +60,16 @@ async def test_a_pause_holds_everybody_but_the_urgent(clock: TestClock) -> None:
     assert (at_once, clock.now()) == (NOON, NOON + 10 * SECOND)
 
 
+async def test_a_clock_that_is_set_back_ends_a_pause(clock: TestClock) -> None:
+    """A pause never grows because the machine's clock was corrected."""
+    pacing = Pacing(0, 3, clock)
+    pacing.pause(10)
+    clock.moment -= 3600 * SECOND
+    await pacing.wait(urgent=False)
+
+    assert clock.slept == []
+
+
 @pytest.mark.parametrize("concurrency", [1, 2, 5])
 async def test_slots_are_never_exceeded(clock: TestClock, concurrency: int) -> None:
     """No more calls at once than allowed, and all get their turn."""
@@ -100,20 +110,22 @@ async def test_urgent_calls_come_first(clock: TestClock) -> None:
     assert order == ["first", "urgent", "second", "third"]
 
 
-async def test_a_cancelled_wait_takes_no_slot(clock: TestClock) -> None:
-    """Giving up while waiting or working leaves every slot to the others."""
-    pacing = Pacing(0, 1, clock)
+async def test_cancelled_calls_lose_no_slot(clock: TestClock) -> None:
+    """Giving up while waiting, at the handover or while working leaves every slot to the others."""
+    pacing = Pacing(0, 2, clock)
 
-    async def call() -> None:
-        async with pacing.slot(urgent=True):
-            await asyncio.Event().wait()
+    async def call(number: int) -> None:
+        async with pacing.slot(urgent=number % 2 == 0):
+            await asyncio.sleep(0)
 
-    tasks = [asyncio.create_task(call()) for _ in range(4)]
-    await asyncio.sleep(0)
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-    async with asyncio.timeout(1), pacing.slot(urgent=False):
-        entered = True
+    for rounds in range(1, 12):
+        tasks = [asyncio.create_task(call(number)) for number in range(12)]
+        for position in range(rounds):
+            await asyncio.sleep(0)
+            tasks[-position - 1].cancel()
+            tasks[position].cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    async with asyncio.timeout(1), pacing.slot(urgent=False), pacing.slot(urgent=True):
+        both = True
 
-    assert entered
+    assert both
