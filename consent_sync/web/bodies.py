@@ -1,6 +1,7 @@
 """Reads request bodies: within a size, within a time, and never more than needed."""
 
 import asyncio
+import zlib
 from typing import Final
 
 import aiohttp
@@ -9,10 +10,18 @@ from aiohttp import hdrs, web
 from consent_sync.web.problems import Problem
 
 MAX_BODY: Final = 8 * 1024 * 1024
+MAX_PARTS: Final = 100
 READ_SECONDS: Final = 30.0
 GLANCE_SECONDS: Final = 2.0
 
-_ENCODINGS: Final = frozenset({"", "identity", "gzip", "deflate"})
+_COMPRESSED: Final = frozenset({"gzip", "x-gzip", "deflate"})
+_ENCODINGS: Final = _COMPRESSED | {"", "identity"}
+_BROKEN: Final = (
+    aiohttp.ClientPayloadError,
+    aiohttp.http.HttpProcessingError,
+    web.RequestPayloadError,
+    ConnectionError,
+)
 
 
 def require_json(request: web.Request) -> None:
@@ -31,23 +40,24 @@ def require_json(request: web.Request) -> None:
 async def read_body(request: web.Request, limit: int, into: bytearray | None = None) -> bytes:
     """Return the whole body, decompressed; raise Problem 400, 408 or 413.
 
-    The limit holds for the decompressed size. What was read goes to `into` even when it fails.
+    The limit holds for the body as sent and for what it becomes. What was read goes to `into`,
+    as it was sent, even when this fails.
     """
     content = request.content
     body = bytearray() if into is None else into
     try:
         async with asyncio.timeout(READ_SECONDS):
-            # One piece at a time, so that a small body that expands is noticed at the limit.
             while piece := await content.readany():
                 body += piece
                 if len(body) > limit:
-                    raise Problem("body-too-large", f"Expected at most {limit} bytes.")
+                    raise _too_large(limit)
     except TimeoutError:
         detail = f"Expected the whole body within {READ_SECONDS:.0f} seconds."
         raise Problem("body-timeout", detail) from None
-    except (aiohttp.ClientPayloadError, aiohttp.http.HttpProcessingError, web.RequestPayloadError):
-        raise Problem("body-incomplete", "The body is cut off or wrongly compressed.") from None
-    return bytes(body)
+    except _BROKEN:
+        raise Problem("body-incomplete", "Expected as many bytes as announced.") from None
+    encoding = request.headers.get(hdrs.CONTENT_ENCODING)
+    return bytes(body) if encoding is None else _decoded(bytes(body), encoding, limit)
 
 
 async def glance(request: web.Request, body: bytearray, limit: int) -> None:
@@ -56,11 +66,30 @@ async def glance(request: web.Request, body: bytearray, limit: int) -> None:
         async with asyncio.timeout(GLANCE_SECONDS):
             while len(body) < limit and (piece := await request.content.readany()):
                 body += piece
-    except (
-        TimeoutError,
-        aiohttp.ClientPayloadError,
-        aiohttp.http.HttpProcessingError,
-        web.RequestPayloadError,
-        ConnectionError,
-    ):
+    except (TimeoutError, *_BROKEN):
         return
+
+
+def _decoded(body: bytes, encoding: str, limit: int) -> bytes:
+    if encoding.strip().lower() not in _COMPRESSED:
+        return body
+    text = bytearray()
+    try:
+        # A gzip body may consist of several parts, one after the other.
+        for _ in range(MAX_PARTS):
+            unpack = zlib.decompressobj(wbits=47)
+            text += unpack.decompress(body, limit + 1 - len(text))
+            if len(text) > limit:
+                raise _too_large(limit)
+            if not unpack.eof:
+                raise Problem("bad-compression", "The compressed body ends too early.")
+            body = unpack.unused_data
+            if not body:
+                return bytes(text)
+    except zlib.error:
+        raise Problem("bad-compression", "The body is not what its encoding says.") from None
+    raise Problem("bad-compression", f"Expected at most {MAX_PARTS} compressed parts.")
+
+
+def _too_large(limit: int) -> Problem:
+    return Problem("body-too-large", f"Expected at most {limit} bytes.")

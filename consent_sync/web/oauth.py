@@ -36,7 +36,7 @@ class Tokens:
         self._secret = client_secret
         self._clock = clock
         # Derived, so that a token in wrong hands is no oracle for the client secret's own uses.
-        self._key = hmac.digest(
+        self.key = hmac.digest(
             client_secret.encode(), b"consent-sync bearer " + client_id.encode(), "sha256"
         )
         self._verified: dict[str, int] = {}
@@ -51,9 +51,7 @@ class Tokens:
         """Return a new token, valid for an hour."""
         now = self._seconds()
         claims = {"iss": _ISSUER, "aud": _AUDIENCE, "sub": self._id, "iat": now}
-        return jwt.encode(
-            {**claims, "exp": now + LIFETIME_SECONDS}, self._key, algorithm=_ALGORITHM
-        )
+        return jwt.encode({**claims, "exp": now + LIFETIME_SECONDS}, self.key, algorithm=_ALGORITHM)
 
     def valid(self, token: str) -> bool:
         """Say whether we issued this token and it has not expired."""
@@ -67,11 +65,16 @@ class Tokens:
             self._verified[token] = expires
         return self._seconds() < expires
 
+    @property
+    def remembered(self) -> int:
+        """How many tokens need no second check of their signature."""
+        return len(self._verified)
+
     def _verify(self, token: str) -> int | None:
         try:
             claims = jwt.decode(
                 token,
-                self._key,
+                self.key,
                 algorithms=[_ALGORITHM],
                 audience=_AUDIENCE,
                 issuer=_ISSUER,

@@ -15,6 +15,7 @@ CODES: Final[Mapping[str, tuple[int, str]]] = {
     "bad-parameter": (400, "A part of the address cannot be used"),
     "bad-token-request": (400, "The token request is not understood"),
     "body-incomplete": (400, "The body ended too early"),
+    "bad-compression": (400, "The body cannot be decompressed"),
     "unsupported-grant-type": (400, "Only client credentials are supported"),
     "bad-secret": (401, "The secret or token is missing or wrong"),
     "bad-client": (401, "The client credentials are missing or wrong"),

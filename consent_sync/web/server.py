@@ -46,7 +46,12 @@ def http_application(parts: Parts) -> web.Application:
     async def token(request: web.Request) -> web.Response:
         return await answer_token_request(request, parts.tokens)
 
-    app = web.Application(middlewares=[error_edge(hooks.keep)], client_max_size=MAX_BODY)
+    app = web.Application(
+        middlewares=[error_edge(hooks.keep)],
+        client_max_size=MAX_BODY,
+        # A body that cannot be decompressed is kept as it came, so it is read as it comes.
+        handler_args={"auto_decompress": False},
+    )
     app.router.add_post("/webhooks/didomi", hooks.didomi)
     app.router.add_post("/webhooks/actito/{mapping}", hooks.actito)
     app.router.add_post("/webhooks/qualifio/{mapping}", hooks.qualifio)

@@ -1,0 +1,85 @@
+"""The HTTP side on a memory store, with every part in reach."""
+
+from collections.abc import Mapping as MappingView
+from dataclasses import dataclass, field
+
+import orjson
+
+from consent_sync.adapters.actito.webhook import ActitoReceiver
+from consent_sync.adapters.didomi.webhook import DidomiReceiver
+from consent_sync.adapters.metrics import Metrics
+from consent_sync.adapters.storage.memory import MemoryStore
+from consent_sync.domain.identity import Side
+from consent_sync.domain.rules import Rules
+from consent_sync.ports.store import StoredEvent
+from consent_sync.services.intake import Intake
+from consent_sync.services.lookup import Lookup
+from consent_sync.services.profiles import ProfileIndex
+from consent_sync.web.auth import ApiGate, ApiToken, Lock
+from consent_sync.web.health import Check
+from consent_sync.web.oauth import Tokens
+from consent_sync.web.server import Parts
+from tests.services.people import FixedMappings, StandingClock, mapping
+
+SECRET = "a-secret-of-forty-characters-for-tests-01"
+NEXT_SECRET = "a-secret-of-forty-characters-for-tests-02"
+JSON = {"Content-Type": "application/json"}
+DIDOMI = {**JSON, "X-Webhook-Secret": SECRET}
+CLIENT = ("didomi-client", "the client's+secret/with:signs")
+
+
+async def _fine() -> str:
+    return "fine"
+
+
+@dataclass
+class House:
+    """What a test may change before `parts` puts it together."""
+
+    clock: StandingClock = field(default_factory=StandingClock)
+    secrets: tuple[str, ...] = (SECRET, NEXT_SECRET)
+    oauth: bool = True
+    optional: bool = False
+    api_tokens: tuple[ApiToken, ...] = ()
+    checks: MappingView[str, Check] = field(default_factory=lambda: {"store": _fine})
+    mappings: FixedMappings = field(default_factory=lambda: FixedMappings(mapping("brand-a")))
+    store: MemoryStore = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.store = MemoryStore(self.clock)
+        self.metrics = Metrics("0.0.0")
+        self.didomi = DidomiReceiver()
+
+    def parts(self) -> Parts:
+        tokens = Tokens(*CLIENT, self.clock) if self.oauth else None
+        return Parts(
+            intake=Intake(
+                self.store,
+                self.mappings,
+                self.didomi,
+                ActitoReceiver(),
+                self.clock,
+                ProfileIndex(),
+            ),
+            lookup=Lookup(self.store, self.mappings, Rules()),
+            ledger=self.store,
+            clock=self.clock,
+            metrics=self.metrics,
+            locks={
+                Side.DIDOMI: Lock(self.secrets, tokens, optional=self.optional),
+                Side.ACTITO: Lock(self.secrets, optional=self.optional),
+            },
+            tokens=tokens,
+            gate=ApiGate(self.api_tokens),
+            checks=self.checks,
+        )
+
+    async def refused(self) -> list[StoredEvent]:
+        return list(await self.store.events(refused=True, before=None, limit=500))
+
+    async def accepted(self) -> list[StoredEvent]:
+        return list(await self.store.events(refused=False, before=None, limit=500))
+
+
+def body(value: object) -> bytes:
+    return orjson.dumps(value)
