@@ -132,6 +132,7 @@ class Receiver:
     good_token: str | None = None
     expires_in: float = 3600
     token_status: int = 200
+    token_field: str = "access_token"
     delay: float = 0
     url: str = ""
 
@@ -155,7 +156,7 @@ class Receiver:
         self.token_requests.append(Received(dict(request.headers), dict(await request.post())))
         self.good_token = f"receiver-token-{len(self.token_requests)}"
         return web.json_response(
-            {"access_token": self.good_token, "expires_in": self.expires_in},
+            {self.token_field: self.good_token, "expires_in": self.expires_in},
             status=self.token_status,
         )
 

@@ -437,11 +437,13 @@ async def test_a_refused_token_is_fetched_again() -> None:
         assert heard[1].headers["Authorization"] == "Bearer receiver-token-2"
 
 
-async def test_a_delivery_without_a_token_is_not_made() -> None:
-    """When the token address refuses, the delivery fails and is tried again later."""
+@pytest.mark.parametrize(("status", "named"), [(500, "access_token"), (200, "token")])
+async def test_a_delivery_without_a_token_is_not_made(status: int, named: str) -> None:
+    """When the token address gives no token, the delivery fails and is tried again later."""
     async with running(webhook_fan_out="event_only") as bench:
         bench.connect(oauth=oauth(bench))
-        bench.receiver.token_status = 500
+        bench.receiver.token_status = status
+        bench.receiver.token_field = named
         bench.sim.click(ANA, YES)
         await bench.sim.settled(5)
 
