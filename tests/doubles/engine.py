@@ -1,0 +1,216 @@
+"""The whole engine for one or more persons, in memory, under a clock that is moved by hand.
+
+Items are handed over as values, so that the rules and the services are tested without any wire
+format. Everything else is the real thing: turns, plans, writes, records.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from consent_sync.domain.events import DidomiItem, ProfileHint, UnknownItem
+from consent_sync.domain.identity import (
+    Side,
+    Subject,
+    person_from_actito_key,
+    person_from_ouid,
+)
+from consent_sync.domain.ledger import LedgerRecord, Write
+from consent_sync.domain.mapping import Mapping
+from consent_sync.domain.moments import Micros
+from consent_sync.domain.retry import RetryPolicy
+from consent_sync.domain.rules import Rules
+from consent_sync.domain.state import LineState, PersonState
+from consent_sync.domain.verdicts import Entry
+from consent_sync.ports.store import Settlement, StoredEvent, StoredItem, Turn
+from consent_sync.services.progress import TurnTools
+from consent_sync.services.turn import TurnRun
+from tests.doubles.clock import EvenChance, SettableClock
+from tests.doubles.platforms import ActitoWorld, Crash, DidomiWorld
+
+
+class Contents:
+    """Stands in for both receivers: bodies are keys to the contents themselves."""
+
+    def __init__(self) -> None:
+        self._contents: dict[bytes, DidomiItem | ProfileHint | UnknownItem] = {}
+
+    def keep(self, content: DidomiItem | ProfileHint | UnknownItem) -> bytes:
+        """Keep a content and return the body that stands for it."""
+        body = str(len(self._contents)).encode()
+        self._contents[body] = content
+        return body
+
+    def understand(self, body: bytes, key_attribute: str = "") -> DidomiItem | ProfileHint:
+        """Return the content a body stands for."""
+        content = self._contents[body]
+        assert not isinstance(content, UnknownItem)
+        return content
+
+    def arrivals(self, body: bytes, key_attribute: str = "") -> Sequence[object]:
+        """Nothing arrives as bytes here."""
+        raise AssertionError(body)
+
+
+@dataclass
+class Lane:
+    """What waits for one person, and what is known about them."""
+
+    state: PersonState = field(default_factory=PersonState)
+    items: list[StoredItem] = field(default_factory=list)
+    in_flight: tuple[Write, ...] = ()
+    attempts: int = 0
+    first_failed_at: Micros | None = None
+    due_at: Micros | None = None
+    records: list[LedgerRecord] = field(default_factory=list)
+    settlements: list[Settlement] = field(default_factory=list)
+
+
+class SilentObserver:
+    """Takes note of nothing but trouble."""
+
+    def __init__(self) -> None:
+        self.troubles: list[str] = []
+
+    def turn(self, subject: Subject, record: LedgerRecord | None, outcome: str) -> None:
+        """Ignore a settled turn."""
+
+    def trouble(self, subject: Subject, what: str, error: Exception) -> None:
+        """Remember what stood in the way."""
+        self.troubles.append(f"{what}: {error}")
+
+
+class Engine:
+    """Both worlds, one mapping, and lanes of persons between them."""
+
+    def __init__(
+        self, mapping: Mapping, rules: Rules | None = None, retry: RetryPolicy | None = None
+    ) -> None:
+        self.mapping = mapping
+        self.rules = rules or Rules()
+        self.retry = retry or RetryPolicy()
+        self.clock = SettableClock()
+        self.actito = ActitoWorld(self.clock)
+        self.didomi = DidomiWorld(self.clock)
+        self.contents = Contents()
+        self.observer = SilentObserver()
+        self.lanes: dict[Subject, Lane] = {}
+        self.crash_at_settle = False
+        self.crash_at_announce = False
+        self._numbers = 0
+
+    # --- what comes in -------------------------------------------------------------------------
+
+    def subject(self, person: str) -> Subject:
+        """Return the subject of a person."""
+        return Subject(self.mapping.name, person)
+
+    def lane(self, person: str) -> Lane:
+        """Return the lane of a person, made when it is not there yet."""
+        return self.lanes.setdefault(self.subject(person), Lane())
+
+    def receive(self, content: DidomiItem | ProfileHint, received_at: Micros | None = None) -> None:
+        """Store an item for its person, as the door would."""
+        self._numbers += 1
+        if isinstance(content, DidomiItem):
+            source = Side.DIDOMI
+            person = person_from_ouid(content.ouid, self.mapping.normalise)
+        else:
+            source = Side.ACTITO
+            person = person_from_actito_key(content.names.actito_key, self.mapping.normalise)
+        at = self.clock.now() if received_at is None else received_at
+        event = StoredEvent(
+            self._numbers, source, "", "test", at, self.contents.keep(content), waiting=True
+        )
+        self.lane(person).items.append(StoredItem(self._numbers, event))
+
+    def deliver_all(self) -> None:
+        """Bring every webhook that both platforms hold, oldest first."""
+        for box in (self.didomi.outbox, self.actito.outbox):
+            while box:
+                self.receive(box.pop(0))
+
+    # --- turns ---------------------------------------------------------------------------------
+
+    async def take(self, person: str) -> Settlement | None:
+        """Take one turn of a person; None when the process crashed in it."""
+        lane = self.lane(person)
+        turn = Turn(
+            self.subject(person),
+            lane.state,
+            tuple(lane.items),
+            lane.in_flight,
+            lane.attempts,
+            lane.first_failed_at,
+        )
+        tools = TurnTools(
+            profiles=self.actito,
+            consents=self.didomi,
+            turns=self,  # type: ignore[arg-type] - a turn only announces and settles
+            didomi=self.contents,  # type: ignore[arg-type] - contents instead of bytes
+            actito=self.contents,  # type: ignore[arg-type] - contents instead of bytes
+            clock=self.clock,
+            chance=EvenChance(),
+            rules=self.rules,
+            retry=self.retry,
+            observer=self.observer,
+        )
+        try:
+            return await TurnRun(tools, turn, self.mapping, None).end()
+        except Crash:
+            return None
+
+    async def run(self, *, rounds: int = 40) -> None:
+        """Deliver and take turns until nothing is left to do but confirmations."""
+        for _ in range(rounds):
+            self.deliver_all()
+            busy = [subject for subject, lane in self.lanes.items() if self._due(lane)]
+            if not busy:
+                return
+            for subject in busy:
+                await self.take(subject.person)
+        raise AssertionError("the two sides do not come to rest")
+
+    def _due(self, lane: Lane) -> bool:
+        if lane.items or lane.in_flight:
+            return True
+        if lane.attempts and lane.due_at is not None:
+            self.clock.time = max(self.clock.time, lane.due_at)
+            return True
+        return False
+
+    async def announce(self, subject: Subject, writes: Sequence[Write]) -> None:
+        """Remember writes under way."""
+        if self.crash_at_announce:
+            self.crash_at_announce = False
+            raise Crash
+        self.lanes[subject].in_flight = tuple(writes)
+
+    async def settle(self, settlement: Settlement) -> None:
+        """Record the end of a turn."""
+        if self.crash_at_settle:
+            self.crash_at_settle = False
+            raise Crash
+        lane = self.lanes[settlement.subject]
+        lane.state = settlement.state
+        lane.items = [item for item in lane.items if item.id not in settlement.done]
+        lane.in_flight = ()
+        lane.attempts = settlement.attempts
+        lane.first_failed_at = settlement.first_failed_at
+        lane.due_at = settlement.due_at
+        lane.settlements.append(settlement)
+        if settlement.record is not None:
+            lane.records.append(settlement.record)
+
+    # --- what is to be seen --------------------------------------------------------------------
+
+    def entries(self, person: str) -> list[Entry]:
+        """Return all entries of a person, oldest first."""
+        return [entry for record in self.lane(person).records for entry in record.entries]
+
+    def line(self, person: str, name: str) -> LineState:
+        """Return one line of a person."""
+        return self.lane(person).state.lines[name]
+
+    def with_mapping(self, **changes: object) -> None:
+        """Change the mapping in force."""
+        self.mapping = replace(self.mapping, **changes)  # type: ignore[arg-type] - test shorthand

@@ -1,0 +1,316 @@
+"""Both platforms as small worlds behind the ports: they merge, echo and fail as they are told."""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from collections.abc import Mapping as MappingView
+from dataclasses import dataclass, field
+
+from consent_sync.domain.consent import Choice, ConsentTree, Node, Pick
+from consent_sync.domain.errors import AbsentError, PermanentError, TemporaryError, UnclearError
+from consent_sync.domain.events import (
+    ConsentEvent,
+    DidomiItem,
+    EventKind,
+    Origin,
+    ProfileHint,
+    ProfileMissing,
+    ProfileReading,
+    UserMissing,
+    UserReading,
+)
+from consent_sync.domain.identity import Names
+from consent_sync.domain.mapping import Mapping
+from consent_sync.domain.moments import MILLISECOND, Micros
+from consent_sync.domain.profile import ProfileChange, Scalar, TableAttribute, TableStructure
+from consent_sync.ports.platforms import ConsentDraft
+from tests.doubles.clock import SettableClock
+
+FAULTS = (
+    "temporary",
+    "unclear, landed",
+    "unclear, lost",
+    "unclear, lands later",
+    "did nothing",
+)
+"""What a call can be told to do instead of working: before, with or without effect."""
+
+
+class Crash(BaseException):
+    """The process dies at this point of the turn."""
+
+
+@dataclass
+class Faults:
+    """What the next calls do; empty = they work."""
+
+    queue: deque[str] = field(default_factory=deque)
+
+    def next(self) -> str:
+        """Return what the next call does."""
+        return self.queue.popleft() if self.queue else ""
+
+
+@dataclass
+class Profile:
+    """One Actito profile."""
+
+    profile_id: str
+    subscriptions: dict[str, bool] = field(default_factory=dict)
+    attributes: dict[str, Scalar] = field(default_factory=dict)
+
+
+class ActitoWorld:
+    """Profiles by key; every change puts a hint into `outbox`, as the platform would post it."""
+
+    def __init__(self, clock: SettableClock) -> None:
+        self.clock = clock
+        self.profiles: dict[str, Profile] = {}
+        self.outbox: list[ProfileHint] = []
+        self.faults = Faults()
+        self.calls: list[str] = []
+        self.late: list[Callable[[], None]] = []
+        self.raises: list[Micros] = []
+        self.echoes = True
+        self.bad_subscriptions: set[str] = set()
+        self.table = TableStructure(
+            "21",
+            "Customers",
+            {
+                name: TableAttribute(name)
+                for name in ("customerId", "brand", "loyaltyTier", "lastName")
+            },
+        )
+
+    def click(self, key: str, name: str, *, subscribe: bool) -> None:
+        """Let a person change one subscription."""
+        profile = self.profiles.setdefault(key, Profile(str(1000 + len(self.profiles))))
+        profile.subscriptions[name] = subscribe
+        self.outbox.append(
+            ProfileHint(Names(actito_key=key, profile_id=profile.profile_id), {name: subscribe}, {})
+        )
+
+    async def read_by_key(self, mapping: Mapping, key: str) -> ProfileReading | ProfileMissing:
+        """Read one profile."""
+        self.calls.append("read")
+        asked_at = self.clock.now()
+        self._fail_before(self.faults.next())
+        self.clock.advance(0.01)
+        profile = self.profiles.get(key)
+        if profile is None:
+            return ProfileMissing(self.clock.now())
+        names = Names(actito_key=key, profile_id=profile.profile_id)
+        return ProfileReading(asked_at, self.clock.now(), names, dict(profile.subscriptions))
+
+    async def read_by_id(
+        self, mapping: Mapping, profile_id: str
+    ) -> ProfileReading | ProfileMissing:
+        """Read one profile by its number."""
+        for key, profile in self.profiles.items():
+            if profile.profile_id == profile_id:
+                return await self.read_by_key(mapping, key)
+        self.calls.append("read")
+        return ProfileMissing(self.clock.now())
+
+    async def update(
+        self, mapping: Mapping, key: str, change: ProfileChange, *, after_look: bool
+    ) -> str:
+        """Change a profile, or do what the faults say."""
+        self.calls.append("update")
+        return self._write(key, change, create=False)
+
+    async def create(self, mapping: Mapping, key: str, change: ProfileChange) -> str:
+        """Create a profile, or do what the faults say."""
+        self.calls.append("create")
+        if key in self.profiles:
+            raise PermanentError("exists", status=409)
+        return self._write(key, change, create=True)
+
+    async def structure(self, mapping: Mapping) -> TableStructure:
+        """Return the table."""
+        return self.table
+
+    def _write(self, key: str, change: ProfileChange, *, create: bool) -> str:
+        fault = self.faults.next()
+        self._fail_before(fault)
+        if self.bad_subscriptions & set(change.subscriptions):
+            raise PermanentError("bad request", status=400, answer="unknown subscription")
+        if key not in self.profiles and not create:
+            raise AbsentError("no such profile")
+        self.clock.advance(0.01)
+        if fault == "unclear, lands later":
+            self.late.append(lambda: self._apply(key, change))
+        elif fault not in {"unclear, lost", "did nothing"}:
+            self._apply(key, change)
+        if fault.startswith("unclear"):
+            raise UnclearError("no answer")
+        if fault == "crash":
+            raise Crash
+        profile = self.profiles.get(key)
+        return profile.profile_id if profile else ""
+
+    def _fail_before(self, fault: str) -> None:
+        if fault == "temporary":
+            raise TemporaryError("not now")
+        if fault == "crash before":
+            raise Crash
+
+    def _apply(self, key: str, change: ProfileChange) -> None:
+        if any(change.subscriptions.values()):
+            self.raises.append(self.clock.now())
+        profile = self.profiles.setdefault(key, Profile(str(1000 + len(self.profiles))))
+        profile.subscriptions.update(change.subscriptions)
+        profile.attributes.update(change.attributes)
+        if self.echoes:
+            names = Names(actito_key=key, profile_id=profile.profile_id)
+            self.outbox.append(ProfileHint(names, dict(change.subscriptions), {}))
+
+
+@dataclass
+class _Held:
+    choice: Choice
+    dated: Micros
+
+
+class DidomiWorld:
+    """Users by organisation user id, merged by date; every event goes into `outbox`."""
+
+    def __init__(self, clock: SettableClock) -> None:
+        self.clock = clock
+        self.nodes: dict[str, dict[Node, _Held]] = {}
+        self.picks: dict[str, dict[Pick, tuple[frozenset[str], Micros]]] = {}
+        self.updated: dict[str, Micros] = {}
+        self.known: set[str] = set()
+        self.outbox: list[DidomiItem] = []
+        self.faults = Faults()
+        self.calls: list[str] = []
+        self.late: list[Callable[[], None]] = []
+        self.raises: list[Micros] = []
+        self.echoes = True
+        self.skew: Micros = 0
+        self._numbers = 0
+
+    def click(
+        self,
+        ouid: str,
+        nodes: MappingView[Node, Choice],
+        picks: MappingView[Pick, frozenset[str]] | None = None,
+        *,
+        metadata: MappingView[str, Scalar] | None = None,
+        regulation: str = "gdpr",
+        status: str = "confirmed",
+    ) -> DidomiItem:
+        """Let a person choose; returns the webhook that is put into the outbox."""
+        self._numbers += 1
+        made = (self.clock.now() + self.skew) // MILLISECOND * MILLISECOND
+        tree = ConsentTree(dict(nodes), dict(picks or {}))
+        event = ConsentEvent(f"click-{self._numbers}", made, status, tree)
+        if status == "confirmed" and regulation == "gdpr":
+            self._merge(ouid, tree, made)
+        item = DidomiItem(
+            EventKind.CONSENT_EVENT,
+            "event.created",
+            ouid,
+            regulation,
+            event=event,
+            metadata=dict(metadata or {}),
+        )
+        self.outbox.append(item)
+        return item
+
+    def shown(self, ouid: str) -> DidomiItem:
+        """Return the whole user as a `user.updated` webhook without a source would show it."""
+        return DidomiItem(
+            EventKind.CONSENT_USER,
+            "user.updated",
+            ouid,
+            "gdpr",
+            shown=self._tree(ouid),
+            updated_at=self.updated[ouid],
+        )
+
+    def holds(self, ouid: str, node: Node) -> Choice:
+        """Return what Didomi holds for a node."""
+        held = self.nodes.get(ouid, {}).get(node)
+        return held.choice if held else Choice.NONE
+
+    async def read_user(
+        self, mapping: Mapping, ouid: str, regulation: str
+    ) -> UserReading | UserMissing:
+        """Read one user."""
+        self.calls.append("read")
+        asked_at = self.clock.now()
+        self._fail_before(self.faults.next())
+        self.clock.advance(0.01)
+        if ouid not in self.nodes:
+            return UserMissing(self.clock.now())
+        return UserReading(asked_at, self.clock.now(), self.updated[ouid], self._tree(ouid))
+
+    async def send_events(self, mapping: Mapping, drafts: Sequence[ConsentDraft]) -> None:
+        """Create events, or do what the faults say."""
+        self.calls.append("send")
+        fault = self.faults.next()
+        self._fail_before(fault)
+        self.clock.advance(0.01)
+        if fault == "unclear, lands later":
+            self.late.append(lambda: self._create(drafts))
+        elif fault not in {"unclear, lost", "did nothing"}:
+            self._create(drafts)
+        if fault.startswith("unclear"):
+            raise UnclearError("no answer")
+        if fault == "crash":
+            raise Crash
+
+    def _tree(self, ouid: str) -> ConsentTree:
+        return ConsentTree(
+            {node: held.choice for node, held in self.nodes[ouid].items()},
+            {pick: options for pick, (options, _) in self.picks.get(ouid, {}).items()},
+        )
+
+    def _create(self, drafts: Sequence[ConsentDraft]) -> None:
+        for draft in drafts:
+            if draft.id in self.known:
+                continue
+            self.known.add(draft.id)
+            if Choice.GRANTED in draft.nodes.values() or any(draft.picks.values()):
+                self.raises.append(self.clock.now())
+            tree = ConsentTree(
+                dict(draft.nodes),
+                {pick: frozenset(options) for pick, options in draft.picks.items()},
+            )
+            self._merge(draft.ouid, tree, draft.created_at)
+            event = ConsentEvent(
+                draft.id,
+                draft.created_at,
+                "confirmed",
+                tree,
+                Origin(
+                    draft.origin.mapping,
+                    draft.origin.person,
+                    draft.origin.basis,
+                    draft.origin.not_before,
+                    draft.origin.not_after,
+                ),
+            )
+            if self.echoes:
+                self.outbox.append(
+                    DidomiItem(
+                        EventKind.CONSENT_EVENT, "event.created", draft.ouid, "gdpr", event=event
+                    )
+                )
+
+    def _fail_before(self, fault: str) -> None:
+        if fault == "temporary":
+            raise TemporaryError("not now")
+        if fault == "crash before":
+            raise Crash
+
+    def _merge(self, ouid: str, tree: ConsentTree, dated: Micros) -> None:
+        nodes = self.nodes.setdefault(ouid, {})
+        for node, choice in tree.nodes.items():
+            if node not in nodes or nodes[node].dated <= dated:
+                nodes[node] = _Held(choice, dated)
+        picks = self.picks.setdefault(ouid, {})
+        for pick, options in tree.picks.items():
+            if pick not in picks or picks[pick][1] <= dated:
+                picks[pick] = (options, dated)
+        self.updated[ouid] = max(self.updated.get(ouid, 0), dated)
