@@ -1,6 +1,7 @@
 """Counters and gauges for Prometheus; labels are words of ours, never anything about a person."""
 
 from collections import Counter as Tally
+from collections.abc import Collection
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -50,9 +51,10 @@ class Metrics:
         self._last_event = self._gauge(
             "last_event_timestamp_seconds", "When a side last sent an event", "side"
         )
-        self._mappings = self._gauge("mappings", "Mapping files by state", "state")
+        self._mappings = self._gauge("mappings", "Mappings in force")
+        self._mapping_problems = self._gauge("mapping_problems", "Problems in all mapping files")
         self._mapping_valid = self._gauge(
-            "mapping_valid", "1 when the mapping's file is valid as it stands now", "mapping"
+            "mapping_valid", "1 when the file as it stands now is the one in force", "mapping"
         )
         self._gauge("build_info", "The running version", "version").labels(version).set(1)
         self._stored = {side: self._events.labels(side, "accepted") for side in Side}
@@ -89,13 +91,13 @@ class Metrics:
         self._calls.labels(route, outcome).inc()
         self._call_seconds.labels(route).observe(seconds)
 
-    def mappings(self, valid: set[str], broken: set[str], unnamed: int) -> None:
-        """Set which mappings are valid, which are broken, and how many files have no usable name."""
+    def mappings(self, in_force: Collection[str], kept: Collection[str], problems: int) -> None:
+        """Set which mappings are in force, which of them only from an earlier version, and what is wrong."""
         self._mapping_valid.clear()
-        for name in valid | broken:
-            self._mapping_valid.labels(name).set(name in valid)
-        self._mappings.labels("valid").set(len(valid))
-        self._mappings.labels("broken").set(len(broken) + unnamed)
+        for name in in_force:
+            self._mapping_valid.labels(name).set(name not in kept)
+        self._mappings.set(len(in_force))
+        self._mapping_problems.set(problems)
 
     def store(self, status: StoreStatus | None, now: Micros) -> None:
         """Set the backlog as the store tells it; None = it could not be asked."""
