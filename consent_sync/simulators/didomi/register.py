@@ -46,6 +46,25 @@ class Register:
         """Return every record of an organisation user id, oldest first."""
         return list(self._by_ouid.get(ouid, {}).values())
 
+    def find(
+        self, user_id: str | None, ouid: str | None, device: str | None, *, several: bool
+    ) -> User | None:
+        """Return the record an event belongs to, or none; a record without an OUID gets this one.
+
+        With `several` records per person the event's device decides, otherwise the person.
+        """
+        known = self._users.get(user_id) if user_id else None
+        if known is not None and (ouid is None or known.organization_user_id):
+            return known
+        records = self.of(ouid) if ouid else []
+        if several:
+            same = [user for user in records if user.device == device]
+            records = same if user_id is None else []
+        if not records and known is not None and ouid is not None:
+            self.assign(known, ouid)
+            return known
+        return next(iter(records), None)
+
     def shared(self) -> list[list[User]]:
         """Return the groups of records that share one organisation user id."""
         return [list(group.values()) for group in self._by_ouid.values() if len(group) > 1]

@@ -112,6 +112,8 @@ class WebhookSender:
 
     def publish(self, notices: list[Notice]) -> None:
         """Queue the webhooks that notices yield; when too much waits, they are stored at once."""
+        if not self.connections:
+            return
         for notice in told(notices, self._switches):
             body = orjson.dumps(envelope(notice, self._switches))
             for connection in self.connections.values():

@@ -11,7 +11,7 @@ from datetime import datetime
 from consent_sync.simulators.didomi import dates
 from consent_sync.simulators.didomi.errors import RefusalError
 from consent_sync.simulators.didomi.merge import Consents
-from consent_sync.simulators.didomi.notices import Notice
+from consent_sync.simulators.didomi.notices import Notice, about_event, about_user
 from consent_sync.simulators.didomi.organisation import Organisation
 from consent_sync.simulators.didomi.records import (
     CONFIRMED,
@@ -183,7 +183,7 @@ class World:
         user.statuses.setdefault(event.regulation, Consents())
         self.events[event.id] = user.events[event.id] = event
         shown = self.display().event(event)
-        notices = [_about(event, "event.created", {"entity": shown}, silent=silent)]
+        notices = [about_event(event, "event.created", {"entity": shown}, silent=silent)]
         if event.status == CONFIRMED:
             old = None if is_new else self.display().user(user, event.regulation)
             self._set_person(event)
@@ -204,7 +204,7 @@ class World:
         event.updated_at = self.now()
         new = display.event(event)
         entities: JsonObject = {"source": new, "old_entity": old, "new_entity": new}
-        notices = [_about(event, "event.updated", entities, silent=silent)]
+        notices = [about_event(event, "event.updated", entities, silent=silent)]
         if event.status == CONFIRMED and not was_applied:
             self._set_person(event)
         if event.status == CONFIRMED or was_applied:
@@ -234,7 +234,7 @@ class World:
         user.statuses[DEFAULT_REGULATION] = Consents()
         self._set_fields(user, body)
         entity: JsonObject = {"entity": self.display().user(user, DEFAULT_REGULATION)}
-        self._publish([_of(user, "user.created", DEFAULT_REGULATION, entity, silent=silent)])
+        self._publish([about_user(user, "user.created", DEFAULT_REGULATION, entity, silent=silent)])
         return user
 
     def patch_user(self, user: User, patch: UserPatch, *, silent: bool = False) -> None:
@@ -251,13 +251,15 @@ class World:
         gone = self._shown(user)
         notices: list[Notice] = []
         for event in sorted(user.events.values(), key=self._statuses.order):
-            if self.switches.user_deletion_erases_events or event.hidden:
-                notices.append(self._forget(event, silent=silent or event.hidden))
+            if event.hidden:
+                del self.events[event.id]
+            elif self.switches.user_deletion_erases_events:
+                notices.append(self._forget(event, silent=silent))
             else:
                 self._orphans[event.id] = event
         self.users.remove(user)
         notices += [
-            _of(user, "user.deleted", key, {"entity": entity}, silent=silent)
+            about_user(user, "user.deleted", key, {"entity": entity}, silent=silent)
             for key, entity in gone.items()
         ]
         self._publish(notices)
@@ -283,7 +285,8 @@ class World:
             self._statuses.compute(oldest, key)
         notices = self._user_touched(oldest, before, silent=False)
         notices += [
-            _of(other, "user.deleted", key, {"entity": entity}) for key, entity in gone.items()
+            about_user(other, "user.deleted", key, {"entity": entity})
+            for key, entity in gone.items()
         ]
         self._publish(notices)
 
@@ -301,25 +304,11 @@ class World:
         return moment
 
     def _locate(self, who: EventUser, device: str | None) -> tuple[User, bool]:
-        """Find or make the record an event belongs to, and give it an OUID if it has none yet."""
-        known = self.users.get(who.id) if who.id else None
-        if known is not None and (who.organization_user_id is None or known.organization_user_id):
-            return known, False
-        person = self._record_of(who, device)
-        if person is not None:
-            return person, False
-        if known is not None and who.organization_user_id is not None:
-            self.users.assign(known, who.organization_user_id)
-            return known, False
+        several = self.switches.records_per_ouid == "several"
+        found = self.users.find(who.id, who.organization_user_id, device, several=several)
+        if found is not None:
+            return found, False
         return self._create(who.id, who.organization_user_id, device), True
-
-    def _record_of(self, who: EventUser, device: str | None) -> User | None:
-        records = self.users.of(who.organization_user_id) if who.organization_user_id else []
-        if self.switches.records_per_ouid != "several":
-            return next(iter(records), None)
-        if who.id is not None:
-            return None
-        return next((user for user in records if user.device == device), None)
 
     def _create(self, user_id: str | None, ouid: str | None, device: str | None) -> User:
         now = self.now()
@@ -339,7 +328,7 @@ class World:
         del self.events[event.id]
         event.user.events.pop(event.id, None)
         self._orphans.pop(event.id, None)
-        return _about(event, "event.deleted", {"entity": shown}, silent=silent)
+        return about_event(event, "event.deleted", {"entity": shown}, silent=silent)
 
     def _keep_proofs(self, event: Event) -> None:
         body = event.body
@@ -358,11 +347,11 @@ class World:
         user, regulation = event.user, event.regulation
         if old is None:
             entity: JsonObject = {"entity": self.display().user(user, regulation)}
-            return _of(user, "user.created", regulation, entity, silent=silent)
+            return about_user(user, "user.created", regulation, entity, silent=silent)
         self._touch(user)
         entities: JsonObject = {} if source is None else {"source": source}
         entities |= {"old_entity": old, "new_entity": self.display().user(user, regulation)}
-        return _of(user, "user.updated", regulation, entities, silent=silent)
+        return about_user(user, "user.updated", regulation, entities, silent=silent)
 
     def _user_touched(
         self, user: User, before: dict[str, JsonObject], *, silent: bool
@@ -370,7 +359,7 @@ class World:
         self._touch(user)
         after = self._shown(user)
         return [
-            _of(
+            about_user(
                 user,
                 "user.updated",
                 key,
@@ -407,13 +396,3 @@ class World:
         event = Event(self.new_id(), user, body, created_at=now, updated_at=now, hidden=True)
         self.events[event.id] = user.events[event.id] = event
         self._statuses.compute(user, event.regulation)
-
-
-def _about(event: Event, kind: str, parameters: JsonObject, *, silent: bool) -> Notice:
-    return _of(event.user, kind, event.regulation, parameters, silent=silent)
-
-
-def _of(
-    user: User, kind: str, regulation: str, parameters: JsonObject, *, silent: bool = False
-) -> Notice:
-    return Notice(kind, regulation, parameters, user.organization_user_id is None, silent)
