@@ -135,6 +135,8 @@ class Receiver:
     token_field: str = "access_token"
     delay: float = 0
     url: str = ""
+    at_once: int = 0
+    most_at_once: int = 0
 
     @property
     def token_url(self) -> str:
@@ -145,7 +147,10 @@ class Receiver:
         return [item.type for item in self.received]
 
     async def hook(self, request: web.Request) -> web.Response:
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
         await asyncio.sleep(self.delay)
+        self.at_once -= 1
         self.received.append(Received(dict(request.headers), await request.json()))
         sent = request.headers.get("Authorization")
         if self.good_token is not None and sent != f"Bearer {self.good_token}":
