@@ -4,13 +4,16 @@ import asyncio
 from typing import Final
 
 from consent_sync.domain.errors import StoreError
+from consent_sync.domain.identity import Subject
 from consent_sync.ports.observer import TurnObserver
 from consent_sync.ports.store import Turn, Turns
 from consent_sync.services.synchronise import Synchroniser
 
 _IDLE_SECONDS: Final = 0.5
 _AFTER_TROUBLE_SECONDS: Final = 0.5
+_LONGEST_PAUSE_SECONDS: Final = 300.0
 _RELEASE_SECONDS: Final = 5.0
+_REMEMBERED_FAILURES: Final = 1_000
 
 
 class Worker:
@@ -24,6 +27,8 @@ class Worker:
         self._concurrency = concurrency
         self._observer = observer
         self._running: set[asyncio.Task[None]] = set()
+        self._resting: set[asyncio.Task[None]] = set()
+        self._failures: dict[Subject, int] = {}
         self._stopping = asyncio.Event()
         self.alive = False
 
@@ -54,6 +59,8 @@ class Worker:
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
+        for task in self._resting:
+            task.cancel()
 
     async def idle(self) -> None:
         """Return when no turn is under way at this moment."""
@@ -84,10 +91,23 @@ class Worker:
         except Exception as error:
             # One of the few broad handlers: no turn may end the worker or stay claimed for ever.
             self._observer.trouble(turn.subject, "turn", error)
-            await asyncio.sleep(_AFTER_TROUBLE_SECONDS)
-            await self._give_back(turn)
+            self._rest_before_next(turn)
+        else:
+            self._failures.pop(turn.subject, None)
 
-    async def _give_back(self, turn: Turn) -> None:
+    def _rest_before_next(self, turn: Turn) -> None:
+        """Give the turn back after a pause that doubles, so that one bad turn blocks nobody."""
+        if len(self._failures) >= _REMEMBERED_FAILURES:
+            self._failures.pop(next(iter(self._failures)))
+        failures = self._failures.pop(turn.subject, 0) + 1
+        self._failures[turn.subject] = failures
+        pause = min(_AFTER_TROUBLE_SECONDS * 2 ** min(failures - 1, 16), _LONGEST_PAUSE_SECONDS)
+        task = asyncio.create_task(self._give_back(turn, pause))
+        self._resting.add(task)
+        task.add_done_callback(self._resting.discard)
+
+    async def _give_back(self, turn: Turn, pause_seconds: float) -> None:
+        await asyncio.sleep(pause_seconds)
         try:
             async with asyncio.timeout(_RELEASE_SECONDS):
                 await self._turns.release(turn.subject)

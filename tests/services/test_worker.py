@@ -1,0 +1,202 @@
+"""The worker and the synchroniser on the memory store, with both platforms as small worlds."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping as MappingView
+from dataclasses import dataclass
+
+import pytest
+
+from consent_sync.adapters.storage.memory import MemoryStore
+from consent_sync.domain.consent import Choice
+from consent_sync.domain.events import DidomiItem, ProfileHint
+from consent_sync.domain.identity import Names, Side, Subject, unresolved_person
+from consent_sync.domain.mapping import Mapping
+from consent_sync.domain.retry import RetryPolicy
+from consent_sync.domain.rules import Rules
+from consent_sync.ports.store import NewEvent
+from consent_sync.services.profiles import ProfileIndex
+from consent_sync.services.synchronise import Synchroniser
+from consent_sync.services.worker import Worker
+from tests.doubles.clock import EvenChance, SettableClock
+from tests.doubles.engine import Contents, SilentObserver
+from tests.doubles.mappings import EMAIL, a_mapping
+from tests.doubles.platforms import ActitoWorld, DidomiWorld, Profile
+
+ANN = "ann@example.com"
+
+
+class Mappings:
+    """The mappings in force, as a plain dictionary."""
+
+    def __init__(self, *mappings: Mapping) -> None:
+        self.in_force = {mapping.name: mapping for mapping in mappings}
+
+    def current(self) -> MappingView[str, Mapping]:
+        """Return the mappings in force."""
+        return self.in_force
+
+
+@dataclass
+class Shop:
+    """A worker with everything around it."""
+
+    clock: SettableClock
+    store: MemoryStore
+    mappings: Mappings
+    actito: ActitoWorld
+    didomi: DidomiWorld
+    contents: Contents
+    observer: SilentObserver
+    synchroniser: Synchroniser
+    worker: Worker
+    numbers: int = 0
+
+    async def receive(self, content: DidomiItem | ProfileHint, person: str) -> None:
+        """Store one item for a person."""
+        self.numbers += 1
+        source = Side.DIDOMI if isinstance(content, DidomiItem) else Side.ACTITO
+        await self.store.accept(
+            [
+                NewEvent(
+                    source,
+                    "",
+                    "test",
+                    self.numbers.to_bytes(16),
+                    self.clock.now(),
+                    self.contents.keep(content),
+                    (Subject("brand-a", person),),
+                    repeatable=False,
+                )
+            ]
+        )
+
+    async def drain(self) -> None:
+        """Take turns until none is due."""
+        while turns := await self.store.claim(10):
+            for turn in turns:
+                await self.synchroniser.take(turn)
+
+
+@pytest.fixture
+async def shop() -> AsyncIterator[Shop]:
+    """A worker that is not running yet, and Ann with a profile."""
+    clock = SettableClock()
+    store = MemoryStore(clock)
+    await store.open()
+    actito, didomi = ActitoWorld(clock), DidomiWorld(clock)
+    contents, observer, mappings = Contents(), SilentObserver(), Mappings(a_mapping())
+    synchroniser = Synchroniser(
+        mappings=mappings,
+        profiles=actito,
+        consents=didomi,
+        store=store,
+        didomi=contents,  # type: ignore[arg-type] - contents instead of bytes
+        actito=contents,  # type: ignore[arg-type] - contents instead of bytes
+        clock=clock,
+        chance=EvenChance(),
+        rules=Rules(),
+        retry=RetryPolicy(),
+        index=ProfileIndex(),
+        observer=observer,
+    )
+    actito.profiles[ANN] = Profile("1042")
+    worker = Worker(store, synchroniser, 4, observer)
+    yield Shop(clock, store, mappings, actito, didomi, contents, observer, synchroniser, worker)
+    await store.close()
+
+
+async def test_a_webhook_with_only_a_profile_number_finds_its_person(shop: Shop) -> None:
+    """The profile is read by number, its key names the person, and one reading serves both."""
+    shop.actito.click(ANN, "Newsletter", subscribe=False)
+    hint = ProfileHint(Names(profile_id="1042"), {"Newsletter": False})
+    await shop.receive(hint, unresolved_person("1042"))
+
+    await shop.drain()
+
+    state = await shop.store.person(Subject("brand-a", ANN))
+    assert state is not None
+    assert state.names.profile_id == "1042"
+    assert shop.actito.calls == ["read"]
+
+
+async def test_a_known_profile_number_needs_no_call_to_find_its_person(shop: Shop) -> None:
+    """After a restart the store knows whose profile it is; the echo then costs no call at all."""
+    shop.didomi.click(ANN, {EMAIL: Choice.DENIED})
+    await shop.receive(shop.didomi.outbox.pop(), ANN)
+    await shop.drain()
+    shop.actito.calls.clear()
+    forgetful = Synchroniser(
+        **{  # type: ignore[arg-type] - the same parts with an empty memory
+            name: getattr(shop.synchroniser, name)
+            for name in Synchroniser.__dataclass_fields__
+            if name not in {"index", "fresh"}
+        },
+        index=ProfileIndex(),
+    )
+    hint = ProfileHint(Names(profile_id="1042"), {"Newsletter": False})
+    await shop.receive(hint, unresolved_person("1042"))
+
+    while turns := await shop.store.claim(10):
+        for turn in turns:
+            await forgetful.take(turn)
+
+    assert shop.actito.calls == []
+
+
+async def test_a_webhook_about_a_vanished_profile_ends_in_the_ledger(shop: Shop) -> None:
+    """A profile number that Actito does not know any more is recorded as nobody."""
+    person = unresolved_person("9")
+    await shop.receive(ProfileHint(Names(profile_id="9")), person)
+
+    await shop.drain()
+
+    (record,) = await shop.store.timeline(Subject("brand-a", person), 10)
+    assert record.entries[0].verdict.value == "no_profile"
+
+
+async def test_items_of_a_missing_mapping_wait(shop: Shop) -> None:
+    """When the mapping file is away nothing is decided; when it is back the choice is applied."""
+    away = shop.mappings.in_force.pop("brand-a")
+    shop.didomi.click(ANN, {EMAIL: Choice.GRANTED})
+    await shop.receive(shop.didomi.outbox.pop(), ANN)
+    await shop.drain()
+
+    assert shop.actito.calls == []
+
+    shop.mappings.in_force["brand-a"] = away
+    shop.clock.advance(120)
+    await shop.drain()
+
+    assert shop.actito.profiles[ANN].subscriptions == {"Newsletter": True}
+
+
+async def test_the_worker_takes_turns_until_it_is_stopped(shop: Shop) -> None:
+    """Items that are there and items that come later are both taken; stop ends it."""
+    running = asyncio.create_task(shop.worker.run())
+    shop.didomi.click(ANN, {EMAIL: Choice.GRANTED})
+    await shop.receive(shop.didomi.outbox.pop(), ANN)
+    async with asyncio.timeout(5):
+        while not shop.actito.profiles[ANN].subscriptions:
+            await asyncio.sleep(0.005)
+    await shop.worker.stop(5)
+    await running
+
+    assert shop.worker.alive is False
+
+
+async def test_a_turn_that_breaks_does_not_break_the_worker(shop: Shop) -> None:
+    """An unexpected error is told, and other persons' turns go on."""
+    shop.didomi.click(ANN, {EMAIL: Choice.GRANTED})
+    await shop.receive(shop.didomi.outbox.pop(), ANN)
+    broken = shop.didomi.click("bob@example.com", {EMAIL: Choice.GRANTED})
+    await shop.receive(broken, "bob@example.com")
+    forget = shop.contents._contents
+    del forget[list(forget)[-1]]
+    running = asyncio.create_task(shop.worker.run())
+    async with asyncio.timeout(5):
+        while not shop.actito.profiles[ANN].subscriptions or not shop.observer.troubles:
+            await asyncio.sleep(0.005)
+    await shop.worker.stop(5)
+    await running
+
+    assert shop.observer.troubles[0].startswith("turn:")
