@@ -75,22 +75,25 @@ class ActitoClient:
 
     async def update(
         self, mapping: Mapping, key: str, change: ProfileChange, *, after_look: bool
-    ) -> None:
+    ) -> str:
         """Change an existing profile; raise AbsentError when it is confirmed not to exist."""
         request = self._routes.update(mapping, key, change)
-        if (await self._write(request, urgent=after_look)).status != 404:
-            return
+        answer = await self._write(request, urgent=after_look)
+        if answer.status != 404:
+            return wire.written_profile(answer)
         # Seen when reading but not when writing: the right to write is missing, not the profile.
         if isinstance(await self.read_by_key(mapping, key), ProfileReading):
             raise CredentialError(f"{request.name}: refused (404) though the profile exists")
         raise AbsentError("Actito has no such profile")
 
-    async def create(self, mapping: Mapping, key: str, change: ProfileChange) -> None:
+    async def create(self, mapping: Mapping, key: str, change: ProfileChange) -> str:
         """Create a profile; raise PermanentError (400, 409) when it exists or is not acceptable."""
         request = self._routes.create(mapping, key, change)
-        if (await self._write(request, urgent=False)).status == 404:
+        answer = await self._write(request, urgent=False)
+        if answer.status == 404:
             await self._probe(mapping)
             raise CredentialError(f"{request.name}: refused (404) though the table exists")
+        return wire.written_profile(answer)
 
     async def structure(self, mapping: Mapping) -> TableStructure:
         """Return the table's structure, up to 10 minutes old; raise TemporaryError if not listed."""

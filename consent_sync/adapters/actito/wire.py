@@ -171,6 +171,15 @@ def check_written(answer: Answer) -> bool:
     return not answer.body.lstrip().startswith(b"<")
 
 
+def written_profile(answer: Answer) -> str:
+    """Return the profile number that a write's 2xx answer tells; empty when it tells none."""
+    try:
+        told = orjson.loads(answer.body)
+    except orjson.JSONDecodeError:
+        return ""
+    return profile_number(told.get("profileId")) if isinstance(told, dict) else ""
+
+
 def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)

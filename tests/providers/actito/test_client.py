@@ -112,9 +112,11 @@ async def test_an_update_needs_no_body_in_the_answer(
 ) -> None:
     """Any success is one, with or without a body."""
     switch(actito, put_answer=put_answer)
-    await client.update(mapping(), "A-77", change(Newsletter=False), after_look=True)
+    told = await client.update(mapping(), "A-77", change(Newsletter=False), after_look=True)
+    number = actito.world.profile("customerId=A-77").id
 
     assert actito.world.subscriptions("customerId=A-77") == {"Newsletter": False}
+    assert told == (str(number) if put_answer == "200_body" else "")
 
 
 async def test_an_update_of_nobody_creates_nothing(
