@@ -264,10 +264,26 @@ def _other_grants(side: Side, known: LineState) -> list[Statement]:
 
 
 def _in_time(said: Statement, side: Side, known: LineState, rules: Rules) -> bool:
-    """A late yes does not wake the dead: not beside a no this side was seen to hold since."""
+    """A late yes does not wake the dead: not beside a no this side was seen to hold since.
+
+    Nor does a yes count over a no that Didomi holds with a later date, even when no event ever
+    told us of that no: its webhook may be lost.
+    """
     refused_at = known.refused_at.get(side)
     late = said.delay > rules.late_after
-    return not (late and refused_at is not None and said.not_before < refused_at)
+    if late and refused_at is not None and said.not_before < refused_at:
+        return False
+    agreed, latest = known.agreed.get(side), known.latest.get(side)
+    untold = (
+        side is Side.DIDOMI
+        and agreed is not None
+        and agreed.choice is Choice.DENIED
+        and not agreed.known
+        and (latest is None or latest.choice is not Choice.DENIED)
+    )
+    return not (
+        untold and agreed is not None and said.not_before <= agreed.as_of + rules.tolerance
+    )
 
 
 _WEIGHT = (

@@ -219,6 +219,7 @@ class TurnRun:
         plan = plan_changes(progress.state, progress.context(), looked=frozenset(progress.looked))
         if self._trouble is not None and due_at is None:
             self._give_up(plan)
+            plan = self._make_plan()
         self._mark_held(plan)
         entries = self._entries_of_turn(plan)
         record = None
@@ -296,8 +297,9 @@ class TurnRun:
             for name, (one, verdict, reason) in ends.items()
             if name in shown
         ]
+        others: list[Entry] = []
         if self._turn.items and len(ends) > len(decided):
-            decided.append(
+            others.append(
                 Entry(
                     now, Kind.DECIDED, Verdict.NO_CHANGE, "nothing new on the other lines", line="*"
                 )
@@ -307,7 +309,7 @@ class TurnRun:
             for taken in self._taken
             if not taken.open or not self._turn.attempts
         ]
-        return (*received, *progress.entries, *decided)
+        return (*others, *received, *progress.entries, *decided)
 
     def _line_ends(self, plan: Plan) -> dict[str, tuple[Decision, Verdict, str]]:
         """How each line with a choice ends: as decided, unless something stood in the way."""
