@@ -72,8 +72,9 @@ def can_grant(mode: SyncMode, side: Side) -> bool:
 
 
 def line_state(state: PersonState, line: Line) -> LineState:
-    """Return the state of a line, blank when nothing is known of it."""
-    return state.lines.get(line.id) or LineState()
+    """Return the state of a line, blank when nothing is known of it in its present shape."""
+    known = state.lines.get(line.id)
+    return known if known is not None and known.shape == line.shape else LineState(shape=line.shape)
 
 
 def with_line(state: PersonState, line: Line, changed: LineState) -> PersonState:

@@ -38,6 +38,14 @@ class Line:
     inverted: bool = False
     line_number: int = 0
 
+    @property
+    def shape(self) -> str:
+        """What the line pairs with its subscription: a changed one starts from nothing known.
+
+        Otherwise turning `inverted` round in the file would read as everybody changing their mind.
+        """
+        return ("-" if self.inverted else "+") + "/".join(self.node)
+
 
 @dataclass(frozen=True, slots=True)
 class AttributeRules:

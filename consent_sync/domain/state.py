@@ -24,7 +24,8 @@ class LineState:
 
     `refused_at` is, per side, the last moment that side was seen to hold a no, by the clock that
     statements are compared with. `held` is the verdict while a raise waits for a person's word;
-    `failed` is, per side, why a write there was refused for good, until something new is decided.
+    `failed` is, per side, why a write there was refused for good, until something new is decided. `shape` is the line's
+    shape when all this was learnt: under another one it means nothing.
     """
 
     latest: MappingView[Side, Statement] = field(default_factory=dict)
@@ -33,6 +34,7 @@ class LineState:
     writes: tuple[OwnWrite, ...] = ()
     held: str = ""
     failed: MappingView[Side, str] = field(default_factory=dict)
+    shape: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -388,3 +388,18 @@ async def test_a_second_run_over_the_same_input_writes_nothing(engine: Engine) -
 
     assert engine.actito.calls == []
     assert engine.didomi.calls == []
+
+
+async def test_a_line_turned_round_in_the_file_changes_nobody(engine: Engine) -> None:
+    """After `inverted` is switched, what was known before means nothing: no choice appears."""
+    engine.didomi.click(ANN, {EMAIL: NO})
+    await engine.run()
+    engine.with_mapping(lines=(a_line(inverted=True),))
+    engine.clock.advance(600)
+    engine.actito.click(ANN, "Other", subscribe=True)
+
+    await engine.run()
+
+    assert engine.didomi.holds(ANN, EMAIL) is NO
+    assert engine.actito.profiles[ANN].subscriptions["Newsletter"] is False
+    assert engine.line(ANN, "Newsletter").latest == {}

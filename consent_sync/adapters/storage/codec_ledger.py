@@ -58,12 +58,14 @@ def from_write(write: Write) -> list[Any]:
         write.lists,
         1 if write.created else 0,
         write.failure,
+        write.profile_id,
     ]
 
 
 def write_of(data: list[Any]) -> Write:
     """Return the write that `from_write` wrote."""
-    side, lines, sent_at, dated, outcome, event_id, attributes, lists, created, failure = data
+    side, lines, sent_at, dated, outcome, event_id, attributes, lists, *rest = data
+    created, failure, profile_id = rest
     return Write(
         SIDE_OF[side],
         tuple([WrittenLine(line, CHOICE_OF[choice]) for line, choice in lines]),
@@ -75,6 +77,7 @@ def write_of(data: list[Any]) -> Write:
         tuple([(purpose, preference, tuple(options)) for purpose, preference, options in lists]),
         created == 1,
         failure,
+        profile_id,
     )
 
 

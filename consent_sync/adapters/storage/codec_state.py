@@ -4,6 +4,7 @@ Positions instead of names, one-letter words, and dates as distances from each o
 short: a state is read and written with every turn.
 """
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from consent_sync.domain.consent import (
@@ -103,30 +104,37 @@ def _from_line(line: str, value: LineState) -> list[Any]:
                 CHOICE[agreed.choice],
                 agreed.as_of,
                 1 if agreed.confirmed else 0,
-                [[SIDE[other], known.id, known.not_after] for other, known in agreed.known.items()],
+                _from_known(agreed.known),
             ]
             for side, agreed in value.agreed.items()
         ],
         [[SIDE[side], at] for side, at in value.refused_at.items()],
         [
-            [SIDE[write.side], CHOICE[write.choice], write.sent_at, OUTCOME[write.outcome]]
-            + ([write.event_id] if write.event_id else [])
+            [
+                SIDE[write.side],
+                CHOICE[write.choice],
+                write.sent_at,
+                OUTCOME[write.outcome],
+                write.event_id,
+                _from_known(write.told),
+            ]
             for write in value.writes
         ],
         value.held,
-        value.failed,
+        [[SIDE[side], reason] for side, reason in value.failed.items()],
+        value.shape,
     ]
 
 
 def _line_of(data: list[Any]) -> LineState:
-    _, latest, agreed, refused_at, writes, held, failed = data
+    _, latest, agreed, refused_at, writes, held, failed, shape = data
     return LineState(
         {SIDE_OF[statement[0]]: _statement_of(statement) for statement in latest},
         {
             SIDE_OF[side]: Agreed(
                 CHOICE_OF[choice],
                 as_of,
-                {SIDE_OF[other]: Known(id_, not_after) for other, id_, not_after in known},
+                _known_of(known),
                 confirmed == 1,
             )
             for side, choice, as_of, confirmed, known in agreed
@@ -134,8 +142,17 @@ def _line_of(data: list[Any]) -> LineState:
         {SIDE_OF[side]: at for side, at in refused_at},
         tuple([_own_write_of(*write) for write in writes]),
         held,
-        failed,
+        {SIDE_OF[side]: reason for side, reason in failed},
+        shape,
     )
+
+
+def _from_known(told: Mapping[Side, Known]) -> list[Any]:
+    return [[SIDE[side], known.id, known.not_after] for side, known in told.items()]
+
+
+def _known_of(data: list[Any]) -> dict[Side, Known]:
+    return {SIDE_OF[side]: Known(id_, not_after) for side, id_, not_after in data}
 
 
 def _from_statement(side: Side, value: Statement) -> list[Any]:
@@ -168,6 +185,8 @@ def _statement_of(data: list[Any]) -> Statement:
 
 
 def _own_write_of(
-    side: str, choice: str, sent_at: int, outcome: str, event_id: str = ""
+    side: str, choice: str, sent_at: int, outcome: str, event_id: str, told: list[Any]
 ) -> OwnWrite:
-    return OwnWrite(SIDE_OF[side], CHOICE_OF[choice], sent_at, OUTCOME_OF[outcome], event_id)
+    return OwnWrite(
+        SIDE_OF[side], CHOICE_OF[choice], sent_at, OUTCOME_OF[outcome], event_id, _known_of(told)
+    )
