@@ -31,6 +31,8 @@ SETTLE_SECONDS: Final = 0.2
 _MOST_LOOKS: Final = 50
 _DEBOUNCE_MS: Final = 400
 
+_NONE: Final[MappingView[str, Mapping]] = MappingProxyType({})
+
 Signature = tuple[object, ...]
 
 
@@ -56,12 +58,15 @@ class Reload:
 
 @dataclass(frozen=True, slots=True)
 class FolderReading:
-    """Every mapping file of a folder, and the problems of the folder itself."""
+    """The mapping files of a folder, with everything that is wrong or odd in and between them.
+
+    `in_force` holds, by file, what counts after this reading.
+    """
 
     files: tuple[FileReading, ...]
-    problems: tuple[Problem, ...] = ()
-    warnings: tuple[Problem, ...] = ()
-    there: bool = True
+    problems: tuple[Problem, ...]
+    warnings: tuple[Problem, ...]
+    in_force: MappingView[str, Mapping]
 
 
 def is_mapping_file(name: str) -> bool:
@@ -71,22 +76,26 @@ def is_mapping_file(name: str) -> bool:
     return name.endswith((".yaml", ".yml"))
 
 
-def read_folder(path: Path) -> FolderReading:
-    """Read every mapping file of the folder. Touches the disk, raises nothing about it."""
+def read_folder(path: Path, last_good: MappingView[str, Mapping] = _NONE) -> FolderReading:
+    """Read every mapping file of the folder; a bad one counts as in `last_good`, which is by file.
+
+    Touches the disk, raises nothing about it.
+    """
     try:
         names = sorted(entry.name for entry in path.iterdir())
     except OSError as error:
         found = f"a folder that cannot be read: {error.strerror}"
-        problem = Problem(
-            Code.FOLDER, str(path), WHOLE_FILE, found, "the folder of the mapping files"
-        )
-        return FolderReading((), (problem,), there=False)
-    files = [read_file(path / name) for name in names if is_mapping_file(name)]
+        problem = Problem(Code.FOLDER, str(path), WHOLE_FILE, found, "the folder of mapping files")
+        return FolderReading((), (problem,), (), last_good)
+    readings = tuple(read_file(path / name) for name in names if is_mapping_file(name))
+    files, in_force = settle_names(readings, last_good)
     warnings = [_not_read(name) for name in names if _looks_like_one(name)]
     if not files:
         found, expected = "no mapping file", "at least one *.yaml file"
         warnings.append(Problem(Code.NO_FILES, str(path), WHOLE_FILE, found, expected))
-    return FolderReading(tuple(files), (), tuple(warnings))
+    warnings += [warning for one in files for warning in one.warnings]
+    problems = in_order(problem for one in files for problem in one.problems)
+    return FolderReading(tuple(files), problems, in_order(warnings), in_force)
 
 
 class MappingFolder:
@@ -95,8 +104,8 @@ class MappingFolder:
     def __init__(self, path: Path, clock: Clock) -> None:
         self._path = path
         self._clock = clock
-        self._by_file: dict[str, Mapping] = {}
-        self._current: MappingView[str, Mapping] = MappingProxyType({})
+        self._by_file = _NONE
+        self._current = _NONE
         self._seen: Signature = ()
         self._last = Reload(0, (), (), (), ())
 
@@ -119,19 +128,16 @@ class MappingFolder:
     def load(self) -> Reload:
         """Read the folder once and put what is good in force; touches the disk."""
         self._seen = _signature(self._path)
-        reading = read_folder(self._path)
-        files, by_file = settle_names(reading.files, self._by_file)
-        good = {one.file for one in files if one.mapping is not None}
-        if not reading.there:
-            by_file = self._by_file
-        old, new = self._current, {one.name: one for one in by_file.values()}
-        self._by_file, self._current = by_file, MappingProxyType(new)
+        reading = read_folder(self._path, self._by_file)
+        good = {one.file for one in reading.files if one.mapping is not None}
+        old, new = self._current, {one.name: one for one in reading.in_force.values()}
+        self._by_file, self._current = reading.in_force, MappingProxyType(new)
         self._last = Reload(
             self._clock.now(),
             _changes(old, new),
-            (*reading.problems, *in_order(p for one in files for p in one.problems)),
-            (*reading.warnings, *in_order(p for one in files for p in one.warnings)),
-            tuple(sorted(one.name for file, one in by_file.items() if file not in good)),
+            reading.problems,
+            reading.warnings,
+            tuple(sorted(one.name for file, one in reading.in_force.items() if file not in good)),
         )
         return self._last
 

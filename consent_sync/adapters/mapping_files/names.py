@@ -1,12 +1,14 @@
 """No two files hold one name: what is refused for it, and what is in force all the same."""
 
+from collections.abc import Mapping as MappingView
+
 from consent_sync.adapters.mapping_files.files import FileReading
 from consent_sync.adapters.mapping_files.problems import Code, Problem
 from consent_sync.domain.mapping import Mapping
 
 
 def settle_names(
-    files: tuple[FileReading, ...], last_good: dict[str, Mapping]
+    files: tuple[FileReading, ...], last_good: MappingView[str, Mapping]
 ) -> tuple[list[FileReading], dict[str, Mapping]]:
     """Return the files, those refused whose name another file holds too, and what is in force.
 
@@ -26,7 +28,7 @@ def settle_names(
 
 
 def _clashes(
-    readings: dict[str, FileReading], last_good: dict[str, Mapping]
+    readings: dict[str, FileReading], last_good: MappingView[str, Mapping]
 ) -> dict[str, list[str]]:
     """Return the files with a usable mapping whose name is held elsewhere, and by which files."""
     holders: dict[str, set[str]] = {}

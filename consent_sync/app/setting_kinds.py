@@ -1,0 +1,207 @@
+"""From the text of a variable to its value: each function raises `ValueError` with what it expected."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, NamedTuple
+from urllib.parse import SplitResult, urlsplit, urlunsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+MASK: Final = "********"
+LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
+ROLES: Final = ("viewer", "operator", "admin")
+
+_TRUE: Final = frozenset({"true", "yes", "on", "1"})
+_FALSE: Final = frozenset({"false", "no", "off", "0"})
+
+
+class Address(NamedTuple):
+    """Where the server listens; port 0 picks one."""
+
+    host: str
+    port: int
+
+    @property
+    def loopback(self) -> bool:
+        """Say whether only programs on the same machine can connect."""
+        return self.host in LOOPBACK
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class ApiToken:
+    """Who may use the API and the console, and as what: viewer, operator or admin."""
+
+    name: str
+    role: str
+    token: str = field(repr=False)
+
+
+def text(value: str) -> str:
+    """Return the text as it is."""
+    return value
+
+
+def folder(value: str) -> Path:
+    """Return a path as it is; whether something is there shows when it is used."""
+    return Path(value)
+
+
+def address(value: str) -> Address:
+    """Return `host:port`; a host with colons stands in brackets."""
+    host, _, port = value.rpartition(":")
+    bare = host.removeprefix("[").removesuffix("]")
+    bracketed = host != bare
+    if not bare or (":" in bare) is not bracketed or not port.isdecimal() or int(port) > 65535:
+        raise ValueError("host:port, for example 127.0.0.1:8080 or [::1]:8080")
+    return Address(bare, int(port))
+
+
+def truth(value: str) -> bool:
+    """Return true or false."""
+    if value.casefold() in _TRUE | _FALSE:
+        return value.casefold() in _TRUE
+    raise ValueError("true or false")
+
+
+def whole(value: str) -> int:
+    """Return a whole number from 0."""
+    if value.isdecimal() and value.isascii():
+        return int(value)
+    raise ValueError("a whole number, 0 or more")
+
+
+def counted(value: str) -> int:
+    """Return a whole number from 1."""
+    if value.isdecimal() and value.isascii() and int(value) > 0:
+        return int(value)
+    raise ValueError("a whole number, 1 or more")
+
+
+def span(value: str) -> float:
+    """Return a length of time from 0, in the unit of its setting."""
+    number = _number(value)
+    if 0 <= number < float("inf"):
+        return number
+    raise ValueError("a number, 0 or more")
+
+
+def positive_span(value: str) -> float:
+    """Return a length of time above 0, in the unit of its setting."""
+    number = _number(value)
+    if 0 < number < float("inf"):
+        return number
+    raise ValueError("a number above 0")
+
+
+def web_url(value: str) -> str:
+    """Return an address of a platform without a slash at its end."""
+    parts = _split(value)
+    if parts is None or parts.scheme not in {"https", "http"} or not parts.hostname:
+        raise ValueError("an address that starts with https://")
+    if parts.query or parts.fragment:
+        raise ValueError("an address without `?` and `#`")
+    if parts.username or parts.password:
+        raise ValueError("an address without a user name and a password")
+    return value.rstrip("/")
+
+
+def database_url(value: str) -> str:
+    """Return the address of a database."""
+    parts = _split(value)
+    if parts is not None and parts.scheme == "sqlite" and value.startswith("sqlite:///"):
+        if value != "sqlite:///":
+            return value
+    elif parts is not None and parts.scheme in {"postgresql", "postgres"} and parts.hostname:
+        return value
+    raise ValueError("sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE")
+
+
+def several(value: str) -> tuple[str, ...]:
+    """Return the values between commas, blanks around them removed, each once."""
+    return tuple(dict.fromkeys(part.strip() for part in value.split(",") if part.strip()))
+
+
+def api_tokens(value: str) -> tuple[ApiToken, ...]:
+    """Return the tokens of `name:role:token`; never repeats a token in what it raises."""
+    tokens: list[ApiToken] = []
+    for number, part in enumerate(several(value), 1):
+        name, _, rest = part.partition(":")
+        role, _, token = rest.partition(":")
+        if not name or not token:
+            raise ValueError(f"name:role:token, which entry {number} is not")
+        if role not in ROLES:
+            raise ValueError(f"viewer, operator or admin as the role of entry {number}")
+        tokens.append(ApiToken(name, role, token))
+    if len({one.name for one in tokens}) < len(tokens):
+        raise ValueError("a name of its own for each token")
+    if len({one.token for one in tokens}) < len(tokens):
+        raise ValueError("a different token for each name")
+    return tuple(tokens)
+
+
+def one_of(*words: str) -> Callable[[str], str]:
+    """Return a parser that accepts these words in any letter case."""
+
+    def parse(value: str) -> str:
+        if value.casefold() in words:
+            return value.casefold()
+        raise ValueError(f"one of {', '.join(words)}")
+
+    return parse
+
+
+def time_zone(value: str) -> str:
+    """Return the name of a time zone that this machine knows."""
+    try:
+        return ZoneInfo(value).key
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        # From the outer error nothing is learned: three libraries say "not there" in three ways.
+        raise ValueError("a time zone that this machine knows, such as Europe/Brussels") from None
+
+
+def prefix(value: str) -> str:
+    """Return a part of a path without slashes around it; may be empty."""
+    part = value.strip("/")
+    if part and not all(char.isalnum() or char in "-_./" for char in part):
+        raise ValueError("letters, digits, `-`, `_`, `.` and `/`, or nothing")
+    return part
+
+
+def is_plain_http(value: object) -> bool:
+    """Say whether this is an address that anyone on the way can read."""
+    if not isinstance(value, str) or not value.startswith("http://"):
+        return False
+    return urlsplit(value).hostname not in LOOPBACK
+
+
+def without_password(url: str) -> str:
+    """Return an address with its password masked; the whole is masked where it cannot be told."""
+    parts = _split(url)
+    if parts is None:
+        return MASK
+    query = MASK if "password" in parts.query.casefold() else parts.query
+    user, at, host = parts.netloc.rpartition("@")
+    name, colon, _ = user.partition(":")
+    shown = f"{name}{colon}{MASK}{at}{host}" if colon else parts.netloc
+    if shown == parts.netloc and query == parts.query:
+        return url
+    return urlunsplit(parts._replace(netloc=shown, query=query))
+
+
+def _split(url: str) -> SplitResult | None:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return None
+    return None if any(char.isspace() for char in url) else parts
+
+
+def _number(value: str) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        return float("nan")

@@ -1,0 +1,336 @@
+"""Every setting of the program, declared once; docs/reference/settings.md explains them to people.
+
+Nothing is read when this module is imported: the variables are handed in.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple, get_origin, get_type_hints
+
+from consent_sync.app import setting_kinds as kinds
+from consent_sync.app.setting_kinds import Address, ApiToken
+from consent_sync.app.setting_reading import (
+    Entry,
+    Origin,
+    SettingProblem,
+    SettingsError,
+    Spec,
+    Variables,
+    account_key,
+    account_of,
+    oddities,
+    parsed,
+    unknown,
+)
+
+__all__ = [
+    "Address",
+    "ApiToken",
+    "Origin",
+    "Row",
+    "SettingProblem",
+    "Settings",
+    "SettingsError",
+    "one_setting",
+    "specs",
+]
+
+
+class Row(NamedTuple):
+    """A setting as `consent-sync settings` prints it: secrets masked."""
+
+    name: str
+    value: str
+    origin: str
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True, repr=False, kw_only=True)
+class Settings:
+    """The settings of one process; `warnings` tell what is odd in them.
+
+    Times are in the unit that the name says. What a side lacks is an empty text or an empty tuple.
+    """
+
+    listen: Annotated[
+        Address, Spec("127.0.0.1:8080", kinds.address, "host:port to listen on; port 0 picks one")
+    ]
+    database_url: Annotated[
+        str, Spec("sqlite:///consent-sync.db", kinds.database_url, "where everything is kept")
+    ]
+    mappings_dir: Annotated[Path, Spec("mappings", kinds.folder, "the folder of the mapping files")]
+
+    didomi_api_url: Annotated[
+        str, Spec("https://api.didomi.io/v1", kinds.web_url, "address of Didomi's API")
+    ]
+    didomi_api_key: Annotated[
+        str, Spec("", kinds.text, "key ID of a private API key of Didomi", secret=True)
+    ]
+    didomi_api_secret: Annotated[str, Spec("", kinds.text, "secret of that key", secret=True)]
+    didomi_webhook_secrets: Annotated[
+        tuple[str, ...],
+        Spec(
+            "",
+            kinds.several,
+            "secrets, any of which Didomi may send in X-Webhook-Secret",
+            secret=True,
+            unset=(),
+        ),
+    ]
+    didomi_webhook_client_id: Annotated[
+        str, Spec("", kinds.text, "client ID with which Didomi fetches a token for its webhook")
+    ]
+    didomi_webhook_client_secret: Annotated[
+        str, Spec("", kinds.text, "secret of that client", secret=True)
+    ]
+    didomi_timeout_seconds: Annotated[
+        float, Spec("30", kinds.positive_span, "longest wait for an answer of Didomi")
+    ]
+
+    actito_api_url: Annotated[
+        str,
+        Spec(
+            "",
+            kinds.web_url,
+            "address of Actito's API, for example https://api3.actito.com",
+            required=True,
+        ),
+    ]
+    actito_api_key: Annotated[str, Spec("", kinds.text, "API key of Actito", secret=True)]
+    actito_profiles_prefix: Annotated[
+        str,
+        Spec(
+            "profiles",
+            kinds.prefix,
+            "category before the version in addresses of profile data; may be empty",
+            may_be_empty=True,
+        ),
+    ]
+    actito_webhook_secrets: Annotated[
+        tuple[str, ...],
+        Spec(
+            "",
+            kinds.several,
+            "secrets, any of which Actito may send in X-Webhook-Secret",
+            secret=True,
+            unset=(),
+        ),
+    ]
+    actito_calls_per_minute: Annotated[
+        int, Spec("90", kinds.whole, "most calls to Actito a minute; 0 = no pacing")
+    ]
+    actito_max_concurrency: Annotated[
+        int, Spec("3", kinds.counted, "most calls to Actito at the same time")
+    ]
+    actito_timezone: Annotated[
+        str,
+        Spec(
+            "Europe/Brussels", kinds.time_zone, "time zone of dates that Actito sends without one"
+        ),
+    ]
+    actito_read_timeout_seconds: Annotated[
+        float, Spec("40", kinds.positive_span, "longest wait for an answer of Actito")
+    ]
+    actito_webhook_max_delay_seconds: Annotated[
+        float,
+        Spec("3600", kinds.span, "longest time an Actito webhook is believed to be under way"),
+    ]
+
+    retry_first_delay_seconds: Annotated[
+        float, Spec("1", kinds.positive_span, "wait before the first new attempt")
+    ]
+    retry_max_delay_seconds: Annotated[
+        float, Spec("900", kinds.positive_span, "longest wait between two attempts")
+    ]
+    retry_give_up_hours: Annotated[
+        float,
+        Spec(
+            "72",
+            kinds.positive_span,
+            "how long a call is tried again before it is put aside for a person",
+        ),
+    ]
+    late_after_seconds: Annotated[
+        float, Spec("300", kinds.span, "a yes that took longer to arrive counts as late")
+    ]
+    clock_tolerance_seconds: Annotated[
+        float, Spec("2", kinds.span, "how far the clocks of the two sides may be apart")
+    ]
+    confirm_after_seconds: Annotated[
+        float,
+        Spec(
+            "600",
+            kinds.span,
+            "a write that nothing has confirmed for so long is read back; 0 = never",
+        ),
+    ]
+    turns_concurrency: Annotated[
+        int, Spec("32", kinds.counted, "how many people are worked on at the same time")
+    ]
+
+    allow_unauthenticated: Annotated[
+        bool,
+        Spec("false", kinds.truth, "true: a webhook without any secret accepts every delivery"),
+    ]
+    api_tokens: Annotated[
+        tuple[ApiToken, ...],
+        Spec(
+            "",
+            kinds.api_tokens,
+            "name:role:token, separated by commas; roles are viewer, operator and admin",
+            secret=True,
+            unset=(),
+        ),
+    ]
+    fingerprint_key: Annotated[
+        str | None,
+        Spec(
+            "",
+            kinds.text,
+            "key of the fingerprints that stand for people in logs",
+            secret=True,
+            unset=None,
+            default_words="kept in a file beside the database",
+        ),
+    ]
+    log_format: Annotated[
+        str,
+        Spec(
+            "",
+            kinds.one_of("json", "console"),
+            "json or console",
+            default_words="json, on a terminal console",
+        ),
+    ]
+    log_level: Annotated[
+        str,
+        Spec(
+            "info",
+            kinds.one_of("debug", "info", "warning", "error"),
+            "the least important lines that are logged: debug, info, warning or error",
+        ),
+    ]
+
+    warnings: tuple[SettingProblem, ...] = ()
+    entries: tuple[Entry, ...] = ()
+    overrides: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @classmethod
+    def from_variables(
+        cls, variables: Mapping[str, str], dotenv: Mapping[str, str | None] | None = None
+    ) -> "Settings":
+        """Return the settings; raises `SettingsError` with everything that is wrong.
+
+        `variables` is the environment, `dotenv` what a `.env` file says; the first wins.
+        """
+        given = Variables(variables, dotenv)
+        entries, warnings = _entries(given)
+        problems: list[SettingProblem] = []
+        plain: dict[str, Any] = {}
+        overrides: dict[str, dict[str, Any]] = {}
+        for account, entry in entries:
+            value = parsed(entry, problems)
+            target = overrides.setdefault(account, {}) if account else plain
+            target[entry.spec.name.lower()] = value
+            warnings += oddities(entry, value)
+        problems += _pairs("", plain)
+        for account, values in overrides.items():
+            problems += _pairs(f"{account}_", plain | values, values)
+        if problems:
+            raise SettingsError(problems)
+        if plain["allow_unauthenticated"]:
+            warnings.append(_ANYONE)
+        found = tuple(entry for _, entry in entries)
+        return cls(**plain, warnings=tuple(warnings), entries=found, overrides=overrides)
+
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """Return the accounts that have variables of their own, as the variables spell them."""
+        return tuple(sorted(self.overrides))
+
+    def account(self, name: str) -> "Settings":
+        """Return the settings that hold for an account; an empty name is the plain account."""
+        return dataclasses.replace(self, **self.overrides.get(account_key(name), {}))
+
+    def rows(self) -> tuple[Row, ...]:
+        """Return every setting with its value, secrets masked, its origin and its meaning."""
+        return tuple(
+            Row(
+                entry.variable, entry.spec.shown(entry.text), entry.origin.value, entry.spec.meaning
+            )
+            for entry in self.entries
+        )
+
+    def __repr__(self) -> str:
+        values = ", ".join(f"{row.name}={row.value!r}" for row in self.rows())
+        return f"Settings({values})"
+
+
+_ANYONE = SettingProblem(
+    "CONSENT_SYNC_ALLOW_UNAUTHENTICATED",
+    "true: anyone may send to a webhook that has no secret",
+    "false outside of trials",
+)
+
+_TOGETHER = (
+    ("DIDOMI_API_KEY", "DIDOMI_API_SECRET"),
+    ("DIDOMI_WEBHOOK_CLIENT_ID", "DIDOMI_WEBHOOK_CLIENT_SECRET"),
+)
+
+
+def specs() -> tuple[Spec, ...]:
+    """Return every setting in the order of the documentation."""
+    hints = get_type_hints(Settings, include_extras=True)
+    found = {name: hint.__metadata__[0] for name, hint in hints.items() if _is_declared(hint)}
+    return tuple(dataclasses.replace(spec, name=name.upper()) for name, spec in found.items())
+
+
+def _is_declared(hint: object) -> bool:
+    return get_origin(hint) is Annotated
+
+
+def one_setting(
+    name: str, variables: Mapping[str, str], dotenv: Mapping[str, str | None] | None = None
+) -> str:
+    """Return the text of one setting, such as `MAPPINGS_DIR`, without looking at the others."""
+    spec = next(spec for spec in specs() if spec.name == name)
+    return Variables(variables, dotenv).entry(spec).text
+
+
+def _entries(given: Variables) -> tuple[list[tuple[str, Entry]], list[SettingProblem]]:
+    """Return the entries of the plain account (named "") and of all others, and what is unknown."""
+    declared = specs()
+    entries = [("", given.entry(spec)) for spec in declared]
+    known = {spec.variable for spec in declared}
+    strange = []
+    for variable in given.ours():
+        if variable in known:
+            continue
+        owner = account_of(variable, declared)
+        if owner is None:
+            strange.append(unknown(variable, declared))
+        elif (entry := given.entry(owner[1], variable)).origin is not Origin.DEFAULT:
+            entries.append((owner[0], entry))
+    return entries, strange
+
+
+def _pairs(
+    prefix: str, values: Mapping[str, Any], own: Mapping[str, Any] | None = None
+) -> list[SettingProblem]:
+    """Return what is wrong between two settings of an account that has at least one of its own."""
+    own = values if own is None else own
+    problems = []
+    for pair in _TOGETHER:
+        empty = [name for name in pair if not values[name.lower()]]
+        if len(empty) == 1 and any(name.lower() in own for name in pair):
+            other = next(name for name in pair if name not in empty)
+            expected = f"a value, because CONSENT_SYNC_{prefix}{other} has one"
+            problems.append(SettingProblem(f"CONSENT_SYNC_{prefix}{empty[0]}", "nothing", expected))
+    first, most = values["retry_first_delay_seconds"], values["retry_max_delay_seconds"]
+    if not prefix and first and most and first > most:
+        expected = "at most CONSENT_SYNC_RETRY_MAX_DELAY_SECONDS"
+        found = f"`{first:g}` with a longest wait of `{most:g}`"
+        problems.append(SettingProblem("CONSENT_SYNC_RETRY_FIRST_DELAY_SECONDS", found, expected))
+    return problems
