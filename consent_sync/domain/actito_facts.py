@@ -64,6 +64,7 @@ def fold_hint(state: PersonState, hint: Hint, context: Context) -> Outcome:
             continue
         fresh = fresh or not agreed.confirmed
         known = with_agreed(resolved(known, Side.ACTITO, choice), Side.ACTITO, choice, agreed.as_of)
+        known = _said_again(known, choice, hint.item.received_at, context)
         state = with_line(state, line, known)
     if fresh:
         return Outcome(
@@ -147,6 +148,27 @@ def _shows_agreed(state: PersonState, hint: Hint, context: Context) -> bool:
     )
 
 
+def _said_again(known: LineState, choice: Choice, at: Micros, context: Context) -> LineState:
+    """Let a repeated no reach up to the moment of its webhook, unless it is an echo of ours.
+
+    Nobody can tell a doubled webhook from a person who refuses once more after agreeing on the
+    other side. So the refusal that is known may have been made as late as this.
+    """
+    latest = known.latest.get(Side.ACTITO)
+    if choice is not Choice.DENIED or latest is None or latest.choice is not choice:
+        return known
+    if at <= latest.not_after or _echoes(known, at, context):
+        return known
+    return replace(known, latest={**known.latest, Side.ACTITO: replace(latest, not_after=at)})
+
+
+def _echoes(known: LineState, at: Micros, context: Context) -> bool:
+    """Say whether a webhook with a no may be the echo of a no that we wrote."""
+    delay = context.rules.webhook_max_delay
+    refusals = own_writes(known, Side.ACTITO, Choice.DENIED)
+    return any(write.sent_at <= at <= write.sent_at + delay for write in refusals)
+
+
 @dataclass(frozen=True, slots=True)
 class _Result:
     known: LineState
@@ -177,7 +199,7 @@ class _Look:
         if agreed is None:
             return self._first_sight()
         if self.shown is agreed.choice:
-            return _Result(self._settled())
+            return _Result(self._repeated())
         if self.shown is Choice.NONE:
             return self._vanished(agreed)
         if self.shown is Choice.GRANTED and not agreed.confirmed and not self._came_back(agreed):
@@ -242,10 +264,10 @@ class _Look:
             at = hint.item.received_at
             if hint.choice(self.line) is not Choice.DENIED:
                 continue
-            refusals = own_writes(self.known, Side.ACTITO, Choice.DENIED)
             grants = own_writes(self.known, Side.ACTITO, Choice.GRANTED)
-            echo = any(write.sent_at <= at <= write.sent_at + delay for write in refusals)
-            if not echo and any(write.sent_at >= at - delay for write in grants):
+            if not _echoes(self.known, at, self.context) and any(
+                write.sent_at >= at - delay for write in grants
+            ):
                 return True
         return False
 
@@ -302,6 +324,13 @@ class _Look:
             delay=0 if by_webhook else max(0, self.seen.read_at - not_before),
             evidence=evidence,
         )
+
+    def _repeated(self) -> LineState:
+        known = self._settled()
+        for hint in self.hints:
+            if hint.choice(self.line) is self.shown:
+                known = _said_again(known, self.shown, hint.item.received_at, self.context)
+        return known
 
     def _settled(self) -> LineState:
         return _after_reading(self.known, self.shown, self.seen)

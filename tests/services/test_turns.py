@@ -403,3 +403,20 @@ async def test_a_line_turned_round_in_the_file_changes_nobody(engine: Engine) ->
     assert engine.didomi.holds(ANN, EMAIL) is NO
     assert engine.actito.profiles[ANN].subscriptions["Newsletter"] is False
     assert engine.line(ANN, "Newsletter").latest == {}
+
+
+async def test_a_refusal_repeated_after_agreeing_elsewhere_stands(engine: Engine) -> None:
+    """No in Actito, yes in Didomi, no in Actito again: the last one counts, though nothing changed."""
+    engine.didomi.click(ANN, {EMAIL: YES})
+    await engine.run()
+    engine.clock.advance(600)
+    engine.actito.click(ANN, "Newsletter", subscribe=False)
+    await engine.run()
+    engine.clock.advance(600)
+    engine.didomi.click(ANN, {EMAIL: YES})
+    engine.clock.advance(5)
+    engine.actito.click(ANN, "Newsletter", subscribe=False)
+    await engine.run()
+
+    assert engine.actito.profiles[ANN].subscriptions == {"Newsletter": False}
+    assert engine.didomi.holds(ANN, EMAIL) is NO
