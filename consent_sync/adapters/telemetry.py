@@ -68,7 +68,9 @@ class Net:
         return self.text(str(value))
 
 
-def configure_logs(style: str, secrets: Iterable[str], stream: TextIO | None = None) -> None:
+def configure_logs(
+    style: str, secrets: Iterable[str], stream: TextIO | None = None, *, level: str = "info"
+) -> None:
     """Send all logs, the libraries' too, to `stream` (default stderr) as `json` or `console`."""
     target = stream or sys.stderr
     net = Net(secrets)
@@ -96,7 +98,7 @@ def configure_logs(style: str, secrets: Iterable[str], stream: TextIO | None = N
     handler.setFormatter(formatter)
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(logging.INFO)
+    root.setLevel(level.upper())
     # Addresses of requests name persons, so nobody may log them.
     logging.getLogger("aiohttp.access").disabled = True
 

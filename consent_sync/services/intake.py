@@ -1,6 +1,6 @@
 """The door: what a platform posts is stored durably, for every person and mapping it concerns."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -51,6 +51,7 @@ class Intake:
         actito: ActitoReceiver,
         clock: Clock,
         profiles: ProfileIndex,
+        account_of: Callable[[Mapping], str] = lambda mapping: mapping.account,
     ) -> None:
         self._inbox = inbox
         self._mappings = mappings
@@ -58,16 +59,25 @@ class Intake:
         self._actito = actito
         self._clock = clock
         self._profiles = profiles
+        self._account_of = account_of
         self._minute: Micros = 0
         self._strangers = 0
 
-    async def accept_didomi(self, body: bytes) -> Receipt:
+    def account(self, mapping_name: str) -> str | None:
+        """Return whose account a mapping in force belongs to, None when none has that name."""
+        mapping = self._mappings.current().get(mapping_name)
+        return None if mapping is None else self._account_of(mapping)
+
+    async def accept_didomi(self, body: bytes, accounts: Collection[str] | None = None) -> Receipt:
         """Store a Didomi delivery for every mapping in force; raise RefusedError when it is none.
 
-        Events of people without an organisation user id are stored and concern nobody.
+        With `accounts` only for the mappings of these, because an event does not say whose it
+        is. Events of people without an organisation user id are stored and concern nobody.
         """
         arrivals = self._didomi.arrivals(body)
-        mappings = self._mappings.current().values()
+        mappings: Collection[Mapping] = self._mappings.current().values()
+        if accounts is not None:
+            mappings = [one for one in mappings if self._account_of(one) in accounts]
         now = self._clock.now()
         return await self._store(
             [

@@ -42,35 +42,62 @@ class ApiToken:
     token: str = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """What opens a side's webhook for one account (empty: the plain one)."""
+
+    account: str
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    tokens: Tokens | None = None
+
+
 class Lock:
     """What a side's webhook asks of its sender: one of its secrets, or a token we issued."""
 
-    def __init__(
-        self, secrets: Sequence[str], tokens: Tokens | None = None, *, optional: bool = False
-    ) -> None:
-        self._secrets = tuple(_bytes(secret) for secret in secrets if secret)
-        self._tokens = tokens
-        self._open = optional and not self._secrets and tokens is None
-        self.configured = bool(self._secrets) or tokens is not None or self._open
+    def __init__(self, keys: Sequence[Keys], *, optional: bool = False) -> None:
+        self._secrets = tuple(
+            (_bytes(secret), one.account) for one in keys for secret in one.secrets if secret
+        )
+        self._tokens = tuple((one.tokens, one.account) for one in keys if one.tokens is not None)
+        self._several = len({one.account for one in keys}) > 1
+        self._open = optional and not self._secrets and not self._tokens
+        self.configured = bool(self._secrets or self._tokens or self._open)
 
-    def require(self, headers: CIMultiDictProxy[str]) -> None:
-        """Return when the sender is known; raise Problem 503 without configuration, else 401."""
+    def require(self, headers: CIMultiDictProxy[str]) -> frozenset[str] | None:
+        """Return the accounts that the sender is known for, None for all of them.
+
+        Raises Problem: 503 without any configuration, 401 for a wrong or missing secret.
+        """
         if not self.configured:
             raise Problem(
                 "side-not-configured", "The operator has to set a secret for this webhook."
             )
-        if self._open or matches_any(headers.get(SECRET_HEADER, ""), self._secrets):
-            return
-        tokens, bearer = self._tokens, bearer_token(headers)
-        if tokens is not None and bearer and tokens.valid(bearer):
-            return
+        if self._open:
+            return None
+        accounts = self._accounts(headers)
+        if not accounts:
+            raise self.refusal()
+        return frozenset(accounts) if self._several else None
+
+    def refusal(self) -> Problem:
+        """Return the problem for a secret or token that does not open this webhook."""
         means = [f"the header {SECRET_HEADER}"] if self._secrets else []
-        means += ["a bearer token from /oauth/token"] if tokens is not None else []
-        raise Problem(
+        means += ["a bearer token from /oauth/token"] if self._tokens else []
+        return Problem(
             "bad-secret",
             f"Expected {' or '.join(means)}.",
-            headers={hdrs.WWW_AUTHENTICATE: "Bearer"} if tokens is not None else {},
+            headers={hdrs.WWW_AUTHENTICATE: "Bearer"} if self._tokens else {},
         )
+
+    def _accounts(self, headers: CIMultiDictProxy[str]) -> set[str]:
+        given, found = _bytes(headers.get(SECRET_HEADER, "")), set()
+        # All are compared, so that the time does not tell which one nearly matched.
+        for secret, account in self._secrets:
+            if compare_digest(given, secret):
+                found.add(account)
+        if not found and self._tokens and (bearer := bearer_token(headers)):
+            found.update(account for tokens, account in self._tokens if tokens.valid(bearer))
+        return found
 
 
 class ApiGate:
@@ -96,14 +123,6 @@ class ApiGate:
         if found[0].role < role:
             raise Problem("role-too-low", f"This needs the role {role.name.lower()}.")
         return found[0].name
-
-
-def matches_any(given: str, known: Sequence[bytes]) -> bool:
-    """Say whether the text is one of these secrets, in a time that does not tell which."""
-    offered, found = _bytes(given), False
-    for secret in known:
-        found |= compare_digest(offered, secret)
-    return found
 
 
 def bearer_token(headers: CIMultiDictProxy[str]) -> str:

@@ -53,13 +53,17 @@ class Hooks:
 
     async def didomi(self, request: web.Request) -> web.Response:
         """Answer `POST /webhooks/didomi`; raise Problem, RefusedError or StoreError."""
-        body = await self._let_in(request, Delivery(Side.DIDOMI, ""))
-        return self._answer(Side.DIDOMI, await self._intake.accept_didomi(body))
+        delivery = Delivery(Side.DIDOMI, "")
+        accounts = self._let_in(request, delivery)
+        body = await read_body(request, MAX_BODY, delivery.body)
+        return self._answer(Side.DIDOMI, await self._intake.accept_didomi(body, accounts))
 
     async def actito(self, request: web.Request) -> web.Response:
         """Answer `POST /webhooks/actito/{mapping}`; raise Problem, RefusedError or StoreError."""
         name = request.match_info["mapping"]
-        body = await self._let_in(request, Delivery(Side.ACTITO, name[:MAX_NAME]))
+        delivery = Delivery(Side.ACTITO, name[:MAX_NAME])
+        self._let_in(request, delivery, self._intake.account(name))
+        body = await read_body(request, MAX_BODY, delivery.body)
         try:
             receipt = await self._intake.accept_actito(name, body)
         except AbsentError:
@@ -92,12 +96,17 @@ class Hooks:
             self._counter.refused(delivery.side, problem.status, problem.code, kept=kept)
         return kept
 
-    async def _let_in(self, request: web.Request, delivery: Delivery) -> bytes:
+    def _let_in(
+        self, request: web.Request, delivery: Delivery, wanted: str | None = None
+    ) -> frozenset[str] | None:
         request[DELIVERY] = delivery
-        self._locks[delivery.side].require(request.headers)
+        lock = self._locks[delivery.side]
+        accounts = lock.require(request.headers)
+        if accounts is not None and wanted is not None and wanted not in accounts:
+            raise lock.refusal()
         delivery.known = True
         require_json(request)
-        return await read_body(request, MAX_BODY, delivery.body)
+        return accounts
 
     def _answer(self, side: Side, receipt: Receipt) -> web.Response:
         accepted, duplicates = receipt.accepted, receipt.duplicates

@@ -6,6 +6,7 @@ RFC 6749 sections 2.3.1, 4.4 and 5. Why PyJWT: docs/decisions/0008-pyjwt.md.
 import binascii
 import hmac
 from base64 import b64decode
+from collections.abc import Sequence
 from hashlib import sha256
 from typing import Final
 from urllib.parse import parse_qs, unquote_plus
@@ -94,14 +95,15 @@ class Tokens:
         return self._clock.now() // SECOND
 
 
-async def answer_token_request(request: web.Request, tokens: Tokens | None) -> web.Response:
+async def answer_token_request(request: web.Request, clients: Sequence[Tokens]) -> web.Response:
     """Answer `POST /oauth/token`; raise Problem 400, 401 or 404 with the RFC's `error` word."""
-    if tokens is None:
+    if not clients:
         raise Problem(
             "oauth-not-configured", "No client credentials are set for the Didomi webhook."
         )
     form = _form(await read_body(request, MAX_TOKEN_REQUEST))
-    if not any(tokens.knows(*pair) for pair in _credentials(request, form)):
+    client = _client(_credentials(request, form), clients)
+    if client is None:
         raise Problem(
             "bad-client",
             "Expected client_id and client_secret in the form body or as Basic.",
@@ -114,7 +116,7 @@ async def answer_token_request(request: web.Request, tokens: Tokens | None) -> w
             code, error = "bad-token-request", "invalid_request"
         raise Problem(code, "Expected grant_type=client_credentials.", extra={"error": error})
     answer = {
-        "access_token": tokens.issue(),
+        "access_token": client.issue(),
         "token_type": "Bearer",
         "expires_in": LIFETIME_SECONDS,
     }
@@ -123,6 +125,11 @@ async def answer_token_request(request: web.Request, tokens: Tokens | None) -> w
         content_type="application/json",
         headers={hdrs.CACHE_CONTROL: "no-store"},
     )
+
+
+def _client(pairs: Sequence[tuple[str, str]], clients: Sequence[Tokens]) -> Tokens | None:
+    known = [one for one in clients for pair in pairs if one.knows(*pair)]
+    return known[0] if known else None
 
 
 def _form(body: bytes) -> dict[str, str]:

@@ -8,7 +8,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient
 from pytest_aiohttp import AiohttpClient
 
-from consent_sync.web.server import http_application
+from consent_sync.web.routes import http_application
 from tests.web.parts import House
 
 Client: TypeAlias = TestClient[web.Request, web.Application]

@@ -15,10 +15,10 @@ from consent_sync.ports.store import StoredEvent
 from consent_sync.services.intake import Intake
 from consent_sync.services.lookup import Lookup
 from consent_sync.services.profiles import ProfileIndex
-from consent_sync.web.auth import ApiGate, ApiToken, Lock
+from consent_sync.web.auth import ApiGate, ApiToken, Keys, Lock
 from consent_sync.web.health import Check
 from consent_sync.web.oauth import Tokens
-from consent_sync.web.server import Parts
+from consent_sync.web.routes import Parts
 from tests.services.people import FixedMappings, StandingClock, mapping
 
 SECRET = "a-secret-of-forty-characters-for-tests-01"
@@ -66,10 +66,10 @@ class House:
             clock=self.clock,
             metrics=self.metrics,
             locks={
-                Side.DIDOMI: Lock(self.secrets, tokens, optional=self.optional),
-                Side.ACTITO: Lock(self.secrets, optional=self.optional),
+                Side.DIDOMI: Lock([Keys("", self.secrets, tokens)], optional=self.optional),
+                Side.ACTITO: Lock([Keys("", self.secrets)], optional=self.optional),
             },
-            tokens=tokens,
+            tokens=[tokens] if tokens else [],
             gate=ApiGate(self.api_tokens),
             checks=self.checks,
         )

@@ -1,0 +1,101 @@
+"""One client per distinct account, and the platforms that pick it by the mapping's account."""
+
+from collections.abc import Mapping as MappingView
+from collections.abc import Sequence
+from typing import Generic, TypeVar
+
+from consent_sync.adapters.actito.client import ActitoClient
+from consent_sync.adapters.actito.settings import ActitoSettings
+from consent_sync.adapters.didomi.client import DidomiClient
+from consent_sync.adapters.didomi.session import DidomiSettings
+from consent_sync.app.setting_reading import account_key
+from consent_sync.app.settings import Settings
+from consent_sync.domain.events import ProfileMissing, ProfileReading, UserMissing, UserReading
+from consent_sync.domain.mapping import Mapping
+from consent_sync.domain.profile import ProfileChange, TableStructure
+from consent_sync.ports.platforms import ConsentDraft
+
+Client = TypeVar("Client")
+
+
+def owner(settings: Settings, account: str) -> str:
+    """Return the account whose variables hold for a mapping; empty for the plain ones."""
+    key = account_key(account)
+    return key if key in settings.overrides else ""
+
+
+def actito_settings(settings: Settings) -> ActitoSettings:
+    """Return what the Actito client of this account must know."""
+    return ActitoSettings(
+        api_url=settings.actito_api_url,
+        api_key=settings.actito_api_key,
+        profiles_prefix=settings.actito_profiles_prefix,
+        calls_per_minute=settings.actito_calls_per_minute,
+        max_concurrency=settings.actito_max_concurrency,
+        timezone=settings.actito_timezone,
+    )
+
+
+def didomi_settings(settings: Settings) -> DidomiSettings:
+    """Return what the Didomi client of this account must know."""
+    return DidomiSettings(
+        settings.didomi_api_url, settings.didomi_api_key, settings.didomi_api_secret
+    )
+
+
+class Accounts(Generic[Client]):
+    """Clients by account; accounts with the same credentials share one, its token and its pace."""
+
+    def __init__(self, settings: Settings, clients: MappingView[str, Client]) -> None:
+        self._settings = settings
+        self._clients = clients
+
+    def of(self, mapping: Mapping) -> Client:
+        """Return the client for a mapping."""
+        return self._clients[owner(self._settings, mapping.account)]
+
+    def all(self) -> MappingView[str, Client]:
+        """Return every client by account; the plain account has an empty name."""
+        return self._clients
+
+
+class ActitoAccounts(Accounts[ActitoClient]):
+    """The Actito side over all accounts (ports.platforms.ProfilePlatform)."""
+
+    async def read_by_key(self, mapping: Mapping, key: str) -> ProfileReading | ProfileMissing:
+        """Read one profile by the mapping's unique key."""
+        return await self.of(mapping).read_by_key(mapping, key)
+
+    async def read_by_id(
+        self, mapping: Mapping, profile_id: str
+    ) -> ProfileReading | ProfileMissing:
+        """Read one profile by Actito's number."""
+        return await self.of(mapping).read_by_id(mapping, profile_id)
+
+    async def update(
+        self, mapping: Mapping, key: str, change: ProfileChange, *, after_look: bool
+    ) -> str:
+        """Change an existing profile."""
+        return await self.of(mapping).update(mapping, key, change, after_look=after_look)
+
+    async def create(self, mapping: Mapping, key: str, change: ProfileChange) -> str:
+        """Create a profile."""
+        return await self.of(mapping).create(mapping, key, change)
+
+    async def structure(self, mapping: Mapping) -> TableStructure:
+        """Return the profile table's structure."""
+        return await self.of(mapping).structure(mapping)
+
+
+class DidomiAccounts(Accounts[DidomiClient]):
+    """The Didomi side over all accounts (ports.platforms.ConsentPlatform)."""
+
+    async def read_user(
+        self, mapping: Mapping, ouid: str, regulation: str
+    ) -> UserReading | UserMissing:
+        """Read the state of one organisation user id."""
+        return await self.of(mapping).read_user(mapping, ouid, regulation)
+
+    async def send_events(self, mapping: Mapping, drafts: Sequence[ConsentDraft]) -> None:
+        """Create these events."""
+        await self.of(mapping).send_events(mapping, drafts)

@@ -1,0 +1,93 @@
+"""The running program: its parts, how it starts, and how it stops without losing anything."""
+
+import asyncio
+import gc
+from dataclasses import dataclass, field
+from typing import Final
+
+import aiohttp
+import structlog
+
+from consent_sync.adapters.mapping_files import MappingFolder, Reload
+from consent_sync.adapters.metrics import Metrics
+from consent_sync.adapters.telemetry import Fingerprint
+from consent_sync.app.accounts import ActitoAccounts, DidomiAccounts
+from consent_sync.app.settings import Settings
+from consent_sync.domain.rules import Rules
+from consent_sync.ports.clock import Clock
+from consent_sync.ports.store import Store
+from consent_sync.services.intake import Intake
+from consent_sync.services.lookup import Lookup
+from consent_sync.services.worker import Worker
+
+FINISH_SECONDS: Final = 30.0
+"""How long the turns under way may take to finish when the application stops."""
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Application:
+    """All parts, put together. `start` once, `stop` once; then it cannot be started again."""
+
+    settings: Settings
+    clock: Clock
+    store: Store
+    mappings: MappingFolder
+    metrics: Metrics
+    fingerprint: Fingerprint
+    rules: Rules
+    actito: ActitoAccounts
+    didomi: DidomiAccounts
+    intake: Intake
+    lookup: Lookup
+    worker: Worker
+    session: aiohttp.ClientSession
+    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    async def start(self) -> None:
+        """Load the mappings, open the store and start to work; raise StoreError."""
+        self._tell(await asyncio.to_thread(self.mappings.load))
+        await self.store.open()
+        self._tasks = [
+            asyncio.create_task(self.worker.run(), name="worker"),
+            asyncio.create_task(self.mappings.watch(self._tell), name="mappings"),
+        ]
+        # What lives as long as the process is not looked through again and again; measured in
+        # docs/decisions/0002-group-commit.md.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 50, 50)
+
+    async def broken(self) -> None:
+        """Return when a part that must run for ever has ended, having logged which and why."""
+        await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in self._tasks:
+            if task.done() and not task.cancelled():
+                _log.critical("part_ended", part=task.get_name(), exc_info=task.exception())
+
+    async def finish_turns(self) -> None:
+        """Claim no more turns and let those under way end, within 30 seconds."""
+        await self.worker.stop(FINISH_SECONDS)
+
+    async def stop(self) -> None:
+        """Finish the turns under way, close the store and every connection."""
+        await self.finish_turns()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.store.close()
+        await self.session.close()
+
+    def _tell(self, reload: Reload) -> None:
+        for change in reload.changes:
+            _log.info("mapping_changed", mapping=change.name, old=change.old, new=change.new)
+        for problem in reload.problems:
+            _log.error("mapping_problem", problem=str(problem))
+        for warning in reload.warnings:
+            _log.warning("mapping_warning", problem=str(warning))
+        for name in reload.kept:
+            _log.warning(
+                "mapping_kept", mapping=name, why="its file is bad; the last good version holds"
+            )
+        self.metrics.mappings(self.mappings.current().keys(), reload.kept, len(reload.problems))

@@ -1,0 +1,180 @@
+"""Builds everything from the settings and gives back one application that closes itself."""
+
+import os
+import secrets
+import sys
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+import aiohttp
+
+from consent_sync.adapters.actito.client import ActitoClient
+from consent_sync.adapters.actito.settings import ActitoSettings
+from consent_sync.adapters.actito.webhook import ActitoReceiver
+from consent_sync.adapters.clock import SystemChance, SystemClock
+from consent_sync.adapters.didomi.client import DidomiClient
+from consent_sync.adapters.didomi.session import DidomiSettings
+from consent_sync.adapters.didomi.webhook import DidomiReceiver
+from consent_sync.adapters.http import HttpWall
+from consent_sync.adapters.key_file import KEY_BYTES, load_or_make_key
+from consent_sync.adapters.mapping_files import MappingFolder
+from consent_sync.adapters.metrics import Metrics
+from consent_sync.adapters.storage.memory import MemoryStore
+from consent_sync.adapters.storage.sqlite import SqliteStore
+from consent_sync.adapters.telemetry import Fingerprint, LogObserver, configure_logs
+from consent_sync.app.accounts import (
+    ActitoAccounts,
+    DidomiAccounts,
+    actito_settings,
+    didomi_settings,
+    owner,
+)
+from consent_sync.app.application import Application
+from consent_sync.app.settings import Settings
+from consent_sync.domain.errors import StoreError
+from consent_sync.domain.moments import HOUR, SECOND, Micros
+from consent_sync.domain.retry import RetryPolicy
+from consent_sync.domain.rules import Rules
+from consent_sync.ports.clock import Clock
+from consent_sync.ports.store import Store
+from consent_sync.services.intake import Intake
+from consent_sync.services.lookup import Lookup
+from consent_sync.services.profiles import ProfileIndex
+from consent_sync.services.synchronise import Synchroniser
+from consent_sync.services.worker import Worker
+
+MEMORY: Final = "sqlite:///:memory:"
+"""The address of a store that lives as long as the process, for trials."""
+
+
+def start_logs(settings: Settings) -> None:
+    """Send logs to stderr as the settings say, with every secret of theirs masked."""
+    style = settings.log_format or ("console" if sys.stderr.isatty() else "json")
+    configure_logs(style, known_secrets(settings), level=settings.log_level)
+
+
+def known_secrets(settings: Settings) -> list[str]:
+    """Return every secret in the settings, those of all accounts too."""
+    found: list[str] = []
+    for entry in settings.entries:
+        if entry.spec.secret and entry.text:
+            found += [entry.text, *(part.strip() for part in entry.text.split(","))]
+    return found + [one.token for one in settings.api_tokens]
+
+
+async def build(settings: Settings, *, clock: Clock | None = None) -> Application:
+    """Return the application, nothing of it started; raise StoreError about files."""
+    # Everything this process writes is about people: nobody else on the machine may read it.
+    os.umask(0o077)
+    clock = clock or SystemClock()
+    metrics = Metrics(version("consent-sync"))
+    store, fingerprint = _store(settings, clock)
+    observer = LogObserver(metrics, fingerprint)
+    mappings = MappingFolder(settings.mappings_dir, clock)
+    rules, index = _rules(settings), ProfileIndex()
+    session = aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=100, ttl_dns_cache=60),
+        cookie_jar=aiohttp.DummyCookieJar(),
+    )
+    actito, didomi = _platforms(settings, session, clock, observer)
+    didomi_receiver, actito_receiver = DidomiReceiver(), ActitoReceiver()
+    synchroniser = Synchroniser(
+        mappings=mappings,
+        profiles=actito,
+        consents=didomi,
+        store=store,
+        didomi=didomi_receiver,
+        actito=actito_receiver,
+        clock=clock,
+        chance=SystemChance(),
+        rules=rules,
+        retry=_retry(settings),
+        index=index,
+        observer=observer,
+    )
+    intake = Intake(
+        store,
+        mappings,
+        didomi_receiver,
+        actito_receiver,
+        clock,
+        index,
+        account_of=lambda mapping: owner(settings, mapping.account),
+    )
+    return Application(
+        settings=settings,
+        clock=clock,
+        store=store,
+        mappings=mappings,
+        metrics=metrics,
+        fingerprint=fingerprint,
+        rules=rules,
+        actito=actito,
+        didomi=didomi,
+        intake=intake,
+        lookup=Lookup(store, mappings, rules),
+        worker=Worker(store, synchroniser, settings.turns_concurrency, observer),
+        session=session,
+    )
+
+
+def _store(settings: Settings, clock: Clock) -> tuple[Store, Fingerprint]:
+    given = settings.fingerprint_key
+    if settings.database_url == MEMORY:
+        key = given.encode() if given else secrets.token_bytes(KEY_BYTES)
+        return MemoryStore(clock), Fingerprint(key)
+    kind, _, path = settings.database_url.partition(":///")
+    if kind != "sqlite":
+        raise StoreError("the database is PostgreSQL; this version keeps everything in SQLite only")
+    file = Path(path)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"the folder {file.parent} cannot be made: {error.strerror}") from None
+    key = given.encode() if given else load_or_make_key(Path(f"{file}.fingerprint-key"))
+    return SqliteStore(file, clock), Fingerprint(key)
+
+
+def _rules(settings: Settings) -> Rules:
+    return Rules(
+        late_after=_micros(settings.late_after_seconds),
+        webhook_max_delay=_micros(settings.actito_webhook_max_delay_seconds),
+        tolerance=_micros(settings.clock_tolerance_seconds),
+        confirm_after=_micros(settings.confirm_after_seconds),
+    )
+
+
+def _retry(settings: Settings) -> RetryPolicy:
+    return RetryPolicy(
+        first_delay=_micros(settings.retry_first_delay_seconds),
+        max_delay=_micros(settings.retry_max_delay_seconds),
+        give_up_after=round(settings.retry_give_up_hours * HOUR),
+    )
+
+
+def _platforms(
+    settings: Settings, session: aiohttp.ClientSession, clock: Clock, observer: LogObserver
+) -> tuple[ActitoAccounts, DidomiAccounts]:
+    """Build one client per distinct account: token and pace belong to the key, not to the mapping."""
+    actito: dict[ActitoSettings, ActitoClient] = {}
+    didomi: dict[DidomiSettings, DidomiClient] = {}
+    actito_of: dict[str, ActitoClient] = {}
+    didomi_of: dict[str, DidomiClient] = {}
+    for name in ("", *settings.accounts):
+        own = settings.account(name)
+
+        def wall(seconds: float) -> HttpWall:
+            return HttpWall(session, read_seconds=seconds, observer=observer.call)
+
+        there, here = actito_settings(own), didomi_settings(own)
+        if there not in actito:
+            actito[there] = ActitoClient(wall(own.actito_read_timeout_seconds), there, clock)
+        if here not in didomi:
+            didomi[here] = DidomiClient(wall(own.didomi_timeout_seconds), here, clock)
+        actito_of[name], didomi_of[name] = actito[there], didomi[here]
+    return ActitoAccounts(settings, actito_of), DidomiAccounts(settings, didomi_of)
+
+
+def _micros(seconds: float) -> Micros:
+    return round(seconds * SECOND)

@@ -1,0 +1,66 @@
+"""The HTTP application: which route is answered by what."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from consent_sync.adapters.metrics import Metrics
+from consent_sync.domain.identity import Side
+from consent_sync.ports.clock import Clock
+from consent_sync.ports.store import Ledger
+from consent_sync.services.intake import Intake
+from consent_sync.services.lookup import Lookup
+from consent_sync.web.api import PERSON, PREFIX, TIMELINE, Api
+from consent_sync.web.auth import ApiGate, Lock
+from consent_sync.web.bodies import MAX_BODY
+from consent_sync.web.health import Check, Health
+from consent_sync.web.hooks import Hooks
+from consent_sync.web.metrics import MetricsPage
+from consent_sync.web.middleware import error_edge
+from consent_sync.web.oauth import Tokens, answer_token_request
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the HTTP side needs of the program."""
+
+    intake: Intake
+    lookup: Lookup
+    ledger: Ledger
+    clock: Clock
+    metrics: Metrics
+    locks: Mapping[Side, Lock]
+    tokens: Sequence[Tokens]
+    gate: ApiGate
+    checks: Mapping[str, Check]
+
+
+def http_application(parts: Parts) -> web.Application:
+    """Return the application that answers every route."""
+    hooks = Hooks(parts.intake, parts.locks, parts.metrics)
+    api = Api(parts.gate, parts.lookup, parts.ledger, parts.clock)
+    health = Health(parts.checks)
+    page = MetricsPage(parts.metrics, parts.ledger, parts.clock)
+
+    async def token(request: web.Request) -> web.Response:
+        return await answer_token_request(request, parts.tokens)
+
+    app = web.Application(
+        middlewares=[error_edge(hooks.keep)],
+        client_max_size=MAX_BODY,
+        # A body that cannot be decompressed is kept as it came, so it is read as it comes.
+        handler_args={"auto_decompress": False},
+    )
+    app.router.add_post("/webhooks/didomi", hooks.didomi)
+    app.router.add_post("/webhooks/actito/{mapping}", hooks.actito)
+    app.router.add_post("/webhooks/qualifio/{mapping}", hooks.qualifio)
+    app.router.add_post("/oauth/token", token)
+    app.router.add_get("/healthz", health.alive)
+    app.router.add_get("/readyz", health.ready)
+    app.router.add_get("/metrics", page.show)
+    app.router.add_get(PERSON, api.person)
+    app.router.add_get(TIMELINE, api.timeline)
+    app.router.add_get(f"{PREFIX}/status", api.status)
+    app.router.add_get(f"{PREFIX}/openapi.json", api.openapi)
+    return app
