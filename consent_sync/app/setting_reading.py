@@ -102,7 +102,7 @@ class SettingsError(RefusedError):
     def __init__(self, problems: Iterable[SettingProblem]) -> None:
         self.problems = tuple(problems)
         lines = "\n".join(f"  {problem}" for problem in self.problems)
-        super().__init__(f"the settings are wrong:\n{lines}", code="settings_refused")
+        super().__init__(f"the settings are wrong:\n{lines}", code="settings-refused")
 
 
 class Variables:

@@ -40,7 +40,7 @@ def test_problem_says_where_what_and_what_instead() -> None:
     assert str(found) == (
         "brand-a.yaml:9:3: found the unknown key `tabel_name`, expected only entity_id, "
         "table_name, user_unique_key inside `actito`; did you mean `table_name`? "
-        "[mapping_unknown_key]"
+        "[mapping-unknown-key]"
     )
 
 

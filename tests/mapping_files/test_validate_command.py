@@ -46,7 +46,7 @@ def test_problems_are_shown_with_their_lines() -> None:
 
     assert result.exit_code == 78
     assert result.output.splitlines()[:6] == [
-        "problem  mappings/a.yaml:2:1  mapping_unknown_key",
+        "problem  mappings/a.yaml:2:1  mapping-unknown-key",
         "  found the unknown key `contcat`",
         "  expected only name, contact, didomi, actito, mappings, account, upsert_mode, "
         "create_for, create_in_didomi, enable_webhooks, identity, attributes at the top level",
@@ -73,7 +73,7 @@ def test_warnings_alone_are_no_failure() -> None:
     result = run()
 
     assert result.exit_code == 0
-    assert result.output.startswith("warning  mappings/a.yaml:10:13  mapping_preference_alone")
+    assert result.output.startswith("warning  mappings/a.yaml:10:13  mapping-preference-alone")
 
 
 def test_json_holds_everything() -> None:
@@ -92,7 +92,7 @@ def test_json_holds_everything() -> None:
     assert told["warnings"] == []
     assert told["problems"] == [
         {
-            "code": "mapping_unknown_key",
+            "code": "mapping-unknown-key",
             "file": "a.yaml",
             "line": 2,
             "column": 1,
@@ -110,7 +110,7 @@ def test_two_files_with_one_name_are_both_told() -> None:
     write("b.yaml", HEAD + LINES)
     told = json.loads(run("--json").output)
 
-    assert [one["code"] for one in told["problems"]] == ["mapping_duplicate_name"] * 2
+    assert [one["code"] for one in told["problems"]] == ["mapping-duplicate-name"] * 2
 
 
 def test_single_file_can_be_checked() -> None:
@@ -142,7 +142,7 @@ def test_missing_folder_is_wrong_configuration() -> None:
     result = run("nowhere")
 
     assert result.exit_code == 78
-    assert result.output.splitlines()[0] == "problem  nowhere  mapping_folder"
+    assert result.output.splitlines()[0] == "problem  nowhere  mapping-folder"
 
 
 def test_empty_folder_only_warns() -> None:
@@ -150,4 +150,4 @@ def test_empty_folder_only_warns() -> None:
     result = run()
 
     assert result.exit_code == 0
-    assert result.output.splitlines()[0] == "warning  mappings  mapping_no_files"
+    assert result.output.splitlines()[0] == "warning  mappings  mapping-no-files"
