@@ -86,6 +86,10 @@ async def running(given: Settings) -> AsyncIterator[str]:
         assert await task
 
 
+def names_in(folder: Path) -> set[str]:
+    return {one.name for one in folder.iterdir()}
+
+
 async def ready(address: str) -> tuple[int, dict[str, Any]]:
     async with aiohttp.ClientSession() as session, session.get(f"{address}/readyz") as answer:
         return answer.status, await answer.json()
@@ -145,9 +149,10 @@ async def test_only_the_owner_can_read_the_data(tmp_path: Path) -> None:
     """The folder made for the database and everything in it is closed to other users."""
     async with running(settings(tmp_path)):
         files = list((tmp_path / "data").iterdir())
+        names = names_in(tmp_path / "data")
 
     assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
-    assert {"consent-sync.db", "consent-sync.db.fingerprint-key"} <= {one.name for one in files}
+    assert {"consent-sync.db", "consent-sync.db.fingerprint-key"} <= names
     assert {stat.S_IMODE(one.stat().st_mode) & 0o077 for one in files if one.exists()} == {0}
 
 
@@ -212,7 +217,7 @@ async def test_store_in_memory(tmp_path: Path) -> None:
     async with running(settings(tmp_path, DATABASE_URL="sqlite:///:memory:")) as address:
         assert address
 
-    assert os.listdir(tmp_path) == ["mappings"]
+    assert names_in(tmp_path) == {"mappings"}
 
 
 async def test_fingerprint_key_is_kept_or_given(tmp_path: Path) -> None:
