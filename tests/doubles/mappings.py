@@ -1,5 +1,7 @@
 """Mappings for tests: one line of every shape, invented names."""
 
+from typing import Any
+
 from consent_sync.domain.consent import Node
 from consent_sync.domain.mapping import Line, Mapping, SyncMode
 
@@ -10,9 +12,9 @@ NEWS = Node(purpose="marketing", preference="topics", option="news")
 SMS = Node(purpose="marketing", preference="deals", channel="sms")
 
 
-def a_mapping(*lines: Line, **changes: object) -> Mapping:
+def a_mapping(*lines: Line, **changes: Any) -> Mapping:
     """Return a mapping with these lines, or with one two-way line on the e-mail channel."""
-    values: dict[str, object] = {
+    values: dict[str, Any] = {
         "name": "brand-a",
         "version": "0123456789ab",
         "file": "brand-a.yaml",
@@ -25,7 +27,7 @@ def a_mapping(*lines: Line, **changes: object) -> Mapping:
         "lines": lines or (a_line(),),
         **changes,
     }
-    return Mapping(**values)  # type: ignore[arg-type] - test shorthand
+    return Mapping(**values)
 
 
 def a_line(

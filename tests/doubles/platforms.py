@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Sequence
 from collections.abc import Mapping as MappingView
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from consent_sync.domain.consent import Choice, ConsentTree, Node, Pick
 from consent_sync.domain.errors import AbsentError, PermanentError, TemporaryError, UnclearError
@@ -171,8 +171,24 @@ class _Held:
     dated: Micros
 
 
+FANOUTS = (
+    ("event",),
+    ("event", "user"),
+    ("user", "event"),
+    ("user",),
+    ("event", "bare user"),
+    ("bare user", "event"),
+    ("bare user",),
+)
+"""Which webhooks one event can cause, in which order; a bare user names no event behind it."""
+
+
 class DidomiWorld:
-    """Users by organisation user id, merged by date; every event goes into `outbox`."""
+    """Users by organisation user id, merged by date; every event goes into `outbox`.
+
+    `fanout` says as which webhooks. `wall_dates` dates a user by the moment of the last change
+    instead of the newest event. `skew` is how far its clock is ahead of ours.
+    """
 
     def __init__(self, clock: SettableClock) -> None:
         self.clock = clock
@@ -187,6 +203,8 @@ class DidomiWorld:
         self.raises: list[Micros] = []
         self.echoes = True
         self.skew: Micros = 0
+        self.fanout: tuple[str, ...] = ("event",)
+        self.wall_dates = False
         self._numbers = 0
 
     def click(
@@ -214,8 +232,20 @@ class DidomiWorld:
             event=event,
             metadata=dict(metadata or {}),
         )
-        self.outbox.append(item)
+        self._post(item)
         return item
+
+    def _post(self, item: DidomiItem) -> None:
+        if item.event is None or item.event.status != "confirmed" or item.regulation != "gdpr":
+            self.outbox.append(item)
+            return
+        for kind in self.fanout:
+            if kind == "event":
+                self.outbox.append(item)
+            else:
+                source = item.event if kind == "user" else None
+                shown = replace(self.shown(item.ouid), event=source, metadata=item.metadata)
+                self.outbox.append(shown)
 
     def shown(self, ouid: str) -> DidomiItem:
         """Return the whole user as a `user.updated` webhook without a source would show it."""
@@ -292,7 +322,7 @@ class DidomiWorld:
                 ),
             )
             if self.echoes:
-                self.outbox.append(
+                self._post(
                     DidomiItem(
                         EventKind.CONSENT_EVENT, "event.created", draft.ouid, "gdpr", event=event
                     )
@@ -313,4 +343,5 @@ class DidomiWorld:
         for pick, options in tree.picks.items():
             if pick not in picks or picks[pick][1] <= dated:
                 picks[pick] = (options, dated)
-        self.updated[ouid] = max(self.updated.get(ouid, 0), dated)
+        at = (self.clock.now() + self.skew) // MILLISECOND * MILLISECOND
+        self.updated[ouid] = max(self.updated.get(ouid, 0), at if self.wall_dates else dated)

@@ -4,8 +4,8 @@ import asyncio
 import os
 import random
 from dataclasses import dataclass, field
+from typing import Any
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -13,7 +13,7 @@ from consent_sync.domain.consent import Choice
 from consent_sync.domain.events import ProfileHint
 from consent_sync.domain.identity import Names
 from consent_sync.domain.mapping import SyncMode
-from consent_sync.domain.moments import SECOND, Micros
+from consent_sync.domain.moments import Micros
 from tests.doubles.engine import Engine
 from tests.doubles.mappings import EMAIL, a_line, a_mapping
 from tests.doubles.platforms import FAULTS, Profile
@@ -134,6 +134,7 @@ async def _deliver_in_any_order(engine: Engine, chance: random.Random) -> None:
     await engine.run()
 
 
+Step = tuple[str, Any, Any]
 wild_steps = st.lists(
     st.one_of(
         st.tuples(st.just("click"), sides, choices),
@@ -151,7 +152,7 @@ wild_steps = st.lists(
 )
 
 
-async def play_wild(history: History, steps: list[tuple]) -> None:  # type: ignore[type-arg]
+async def play_wild(history: History, steps: list[Step]) -> None:
     """Play one wild history; a step that has nothing to work on does nothing."""
     engine = history.engine
     for kind, one, two in steps:
@@ -191,9 +192,7 @@ def _is_refusal(item: object) -> bool:
 
 @WILD
 @given(start=starts, steps=wild_steps)
-def test_a_withdrawn_consent_does_not_come_back(
-    start: bool | None, steps: list[tuple]  # type: ignore[type-arg]
-) -> None:
+def test_a_withdrawn_consent_does_not_come_back(start: bool | None, steps: list[Step]) -> None:
     """Whatever is lost, late, doubled, refused or crashes: the newest refusal is what remains."""
     history = History.start(start)
     asyncio.run(play_wild(history, steps))
@@ -211,9 +210,7 @@ def test_a_withdrawn_consent_does_not_come_back(
 
 @WILD
 @given(start=starts, steps=wild_steps)
-def test_nothing_is_granted_without_a_grant(
-    start: bool | None, steps: list[tuple]  # type: ignore[type-arg]
-) -> None:
+def test_nothing_is_granted_without_a_grant(start: bool | None, steps: list[Step]) -> None:
     """A side holds a yes at the end only if the person said yes, or it held one from the start."""
     history = History.start(start)
     asyncio.run(play_wild(history, steps))
@@ -226,9 +223,7 @@ def test_nothing_is_granted_without_a_grant(
 
 @WILD
 @given(start=starts, steps=wild_steps)
-def test_both_sides_agree_in_the_end(
-    start: bool | None, steps: list[tuple]  # type: ignore[type-arg]
-) -> None:
+def test_both_sides_agree_in_the_end(start: bool | None, steps: list[Step]) -> None:
     """When everything that can arrive has arrived, both sides hold the same, or it is held."""
     history = History.start(start)
     lost = any(kind == "lose" for kind, *_ in steps)

@@ -1,8 +1,9 @@
 """The worker and the synchroniser on the memory store, with both platforms as small worlds."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping as MappingView
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable
+from collections.abc import Mapping as MappingView
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -77,6 +78,13 @@ class Shop:
                 await self.synchroniser.take(turn)
 
 
+async def until(true: Callable[[], bool]) -> None:
+    """Return as soon as it is true; fail after five seconds."""
+    async with asyncio.timeout(5):
+        while not true():  # noqa: ASYNC110 - what is waited for is no event of ours
+            await asyncio.sleep(0.005)
+
+
 @pytest.fixture
 async def shop() -> AsyncIterator[Shop]:
     """A worker that is not running yet, and Ann with a profile."""
@@ -90,8 +98,8 @@ async def shop() -> AsyncIterator[Shop]:
         profiles=actito,
         consents=didomi,
         store=store,
-        didomi=contents,  # type: ignore[arg-type] - contents instead of bytes
-        actito=contents,  # type: ignore[arg-type] - contents instead of bytes
+        didomi=contents,
+        actito=contents,
         clock=clock,
         chance=EvenChance(),
         rules=Rules(),
@@ -125,14 +133,7 @@ async def test_a_known_profile_number_needs_no_call_to_find_its_person(shop: Sho
     await shop.receive(shop.didomi.outbox.pop(), ANN)
     await shop.drain()
     shop.actito.calls.clear()
-    forgetful = Synchroniser(
-        **{  # type: ignore[arg-type] - the same parts with an empty memory
-            name: getattr(shop.synchroniser, name)
-            for name in Synchroniser.__dataclass_fields__
-            if name not in {"index", "fresh"}
-        },
-        index=ProfileIndex(),
-    )
+    forgetful = replace(shop.synchroniser, index=ProfileIndex(), fresh={})
     hint = ProfileHint(Names(profile_id="1042"), {"Newsletter": False})
     await shop.receive(hint, unresolved_person("1042"))
 
@@ -175,9 +176,7 @@ async def test_the_worker_takes_turns_until_it_is_stopped(shop: Shop) -> None:
     running = asyncio.create_task(shop.worker.run())
     shop.didomi.click(ANN, {EMAIL: Choice.GRANTED})
     await shop.receive(shop.didomi.outbox.pop(), ANN)
-    async with asyncio.timeout(5):
-        while not shop.actito.profiles[ANN].subscriptions:
-            await asyncio.sleep(0.005)
+    await until(lambda: bool(shop.actito.profiles[ANN].subscriptions))
     await shop.worker.stop(5)
     await running
 
@@ -193,9 +192,7 @@ async def test_a_turn_that_breaks_does_not_break_the_worker(shop: Shop) -> None:
     forget = shop.contents._contents
     del forget[list(forget)[-1]]
     running = asyncio.create_task(shop.worker.run())
-    async with asyncio.timeout(5):
-        while not shop.actito.profiles[ANN].subscriptions or not shop.observer.troubles:
-            await asyncio.sleep(0.005)
+    await until(lambda: bool(shop.actito.profiles[ANN].subscriptions and shop.observer.troubles))
     await shop.worker.stop(5)
     await running
 
