@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from consent_sync.domain.attributes import attributes_from
-from consent_sync.domain.consent import Choice, ConsentTree, Statement
+from consent_sync.domain.consent import Agreed, Choice, ConsentTree, Statement
 from consent_sync.domain.events import (
     ConsentEvent,
     DidomiItem,
@@ -21,6 +21,7 @@ from consent_sync.domain.lines import (
     delayed_by_first_sight,
     lifted,
     line_state,
+    own_writes,
     resolved,
     unsure_write,
     with_agreed,
@@ -28,7 +29,7 @@ from consent_sync.domain.lines import (
     with_refusal,
 )
 from consent_sync.domain.mapping import Line
-from consent_sync.domain.moments import OPEN, Micros
+from consent_sync.domain.moments import MINUTE, OPEN, Micros
 from consent_sync.domain.own_events import is_own
 from consent_sync.domain.state import HeldList, LineState, PersonState, Presence, Wanted
 from consent_sync.domain.translate import choice_at
@@ -36,6 +37,9 @@ from consent_sync.domain.verdicts import Verdict
 
 CONFIRMED = "confirmed"
 PENDING = "pending_approval"
+
+_READ_LAG = MINUTE
+"""How long Didomi may take to show what was written. Not documented; allowed for generously."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,8 +240,8 @@ def _line_after_reading(
 ) -> LineState:
     choice = choice_at(seen.tree, line.node, was_granted=_was_granted(known))
     agreed = known.agreed.get(Side.DIDOMI)
-    if agreed is not None and seen.updated_at is not None and dated < agreed.as_of:
-        return known  # older than what we know it to hold: a lagging copy, or our date is later
+    if agreed is not None and _lagging(known, agreed, seen, choice, dated):
+        return known
     refused = choice is Choice.DENIED
     if agreed is None:
         after = with_agreed(known, Side.DIDOMI, choice, dated)
@@ -245,7 +249,7 @@ def _line_after_reading(
             after = delayed_by_first_sight(after, Side.DIDOMI, seen.read_at)
         return with_refusal(after, Side.DIDOMI, seen.read_at) if refused else after
     after = resolved(known, Side.DIDOMI, choice)
-    same = choice is agreed.choice
+    same = choice is agreed.choice or dated < agreed.as_of
     # Our own write explains it, or our own refusal did not take: to be put right, not believed.
     explained = unsure_write(known, Side.DIDOMI, choice) or (
         choice is Choice.GRANTED and not agreed.confirmed
@@ -266,6 +270,21 @@ def _line_after_reading(
     vanished = choice is Choice.NONE and agreed.choice is Choice.GRANTED
     after = with_agreed(after, Side.DIDOMI, choice, max(dated, agreed.as_of))
     return with_refusal(after, Side.DIDOMI, seen.read_at) if refused or vanished else after
+
+
+def _lagging(
+    known: LineState, agreed: Agreed, seen: UserReading, choice: Choice, dated: Micros
+) -> bool:
+    """Say whether a reading is older than what we know Didomi to hold, and no news.
+
+    A write of ours that nothing has confirmed, and that a reading long after it does not show,
+    did not take: that reading is news, however old its date.
+    """
+    if seen.updated_at is None or dated >= agreed.as_of:
+        return False
+    sent = [write.sent_at for write in own_writes(known, Side.DIDOMI, agreed.choice)]
+    ignored = bool(sent) and not agreed.confirmed and choice is not agreed.choice
+    return not (ignored and seen.asked_at > max(sent) + _READ_LAG)
 
 
 def _holding(known: LineState, choice: Choice, dated: Micros, seen_at: Micros) -> LineState:

@@ -281,9 +281,7 @@ def _in_time(said: Statement, side: Side, known: LineState, rules: Rules) -> boo
         and not agreed.known
         and (latest is None or latest.choice is not Choice.DENIED)
     )
-    return not (
-        untold and agreed is not None and said.not_before <= agreed.as_of + rules.tolerance
-    )
+    return not (untold and agreed is not None and said.not_before <= agreed.as_of + rules.tolerance)
 
 
 _WEIGHT = (

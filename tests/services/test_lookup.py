@@ -3,9 +3,10 @@
 import orjson
 
 from consent_sync.adapters.storage.memory import MemoryStore
-from consent_sync.domain.consent import Agreed, Choice, Statement
+from consent_sync.domain.consent import Agreed, Choice, Node, Statement
 from consent_sync.domain.identity import Names, Normalise, Side, Subject, unresolved_person
 from consent_sync.domain.ledger import LedgerRecord
+from consent_sync.domain.mapping import Line
 from consent_sync.domain.moments import MINUTE, OPEN, SECOND, Micros
 from consent_sync.domain.rules import Rules
 from consent_sync.domain.state import LineState, PersonState, Presence
@@ -40,6 +41,7 @@ def known_person() -> PersonState:
         latest={Side.ACTITO: said},
         agreed={Side.ACTITO: Agreed(Choice.GRANTED, NOON)},
         failed={Side.DIDOMI: "refused (400)"},
+        shape=Line("Newsletter", Node(channel="email")).shape,
     )
     return PersonState(
         names=Names("Ada@Example.com", "ada@example.com", "7"),
