@@ -321,6 +321,28 @@ async def _not_taken() -> None:
     assert sides(engine) == (NO, NO)
 
 
+@history("A refusal said twice counts up to the second time")
+async def _said_twice() -> None:
+    engine = an_engine()
+    chooses(engine, "Didomi", YES)
+    await engine.run()
+    engine.clock.advance(86_400)
+    chooses(engine, "Actito", NO)
+    await engine.run()
+    engine.clock.advance(86_400)
+    chooses(engine, "Didomi", YES)
+    late = engine.didomi.outbox.pop()
+    engine.clock.advance(120)
+    chooses(engine, "Actito", NO)
+    await engine.run()
+    engine.clock.advance(60)
+    engine.receive(late)
+    await engine.run()
+
+    assert sides(engine) == (NO, NO)
+    assert Verdict.CONFLICT_STRICTEST in verdicts(engine)
+
+
 # --- open histories ----------------------------------------------------------------------------
 
 
