@@ -2,10 +2,11 @@
 
 import asyncio
 import zlib
+from dataclasses import dataclass
 from typing import Final
 
 import aiohttp
-from aiohttp import hdrs, web
+from aiohttp import StreamReader, hdrs, web
 
 from consent_sync.web.problems import Problem
 
@@ -37,14 +38,33 @@ def require_json(request: web.Request) -> None:
         raise Problem("bad-encoding", "Expected no content encoding, gzip or deflate.")
 
 
-async def read_body(request: web.Request, limit: int, into: bytearray | None = None) -> bytes:
+@dataclass(slots=True)
+class Arrived:
+    """What has arrived of a body so far, as it was sent."""
+
+    body: bytes | bytearray = b""
+
+
+async def read_body(request: web.Request, limit: int, arrived: Arrived) -> bytes:
     """Return the whole body, decompressed; raise Problem 400, 408 or 413.
 
-    The limit holds for the body as sent and for what it becomes. What was read goes to `into`,
-    as it was sent, even when this fails.
+    The limit holds for the body as sent and for what it becomes. What was read is in `arrived`
+    even when this fails.
     """
     content = request.content
-    body = bytearray() if into is None else into
+    if content.is_eof() and content.exception() is None:
+        # Small bodies come together with their headers: there is nothing to wait for.
+        arrived.body = body = content.read_nowait()
+        if len(body) > limit:
+            raise _too_large(limit)
+    else:
+        body = await _arriving(content, limit, arrived)
+    encoding = request.headers.get(hdrs.CONTENT_ENCODING)
+    return body if encoding is None else _decoded(body, encoding, limit)
+
+
+async def _arriving(content: StreamReader, limit: int, arrived: Arrived) -> bytes:
+    arrived.body = body = bytearray()
     try:
         async with asyncio.timeout(READ_SECONDS):
             while piece := await content.readany():
@@ -56,18 +76,22 @@ async def read_body(request: web.Request, limit: int, into: bytearray | None = N
         raise Problem("body-timeout", detail) from None
     except _BROKEN:
         raise Problem("body-incomplete", "Expected as many bytes as announced.") from None
-    encoding = request.headers.get(hdrs.CONTENT_ENCODING)
-    return bytes(body) if encoding is None else _decoded(bytes(body), encoding, limit)
+    return bytes(body)
 
 
-async def glance(request: web.Request, body: bytearray, limit: int) -> None:
-    """Add to `body` what arrives of the rest within a short time, up to `limit` bytes in all."""
+async def glance(request: web.Request, arrived: Arrived, limit: int) -> bytes:
+    """Return what was read before, and what arrives of the rest within a short time.
+
+    Reads on up to `limit` bytes in all.
+    """
+    body = bytearray(arrived.body)
     try:
         async with asyncio.timeout(GLANCE_SECONDS):
             while len(body) < limit and (piece := await request.content.readany()):
                 body += piece
     except (TimeoutError, *_BROKEN):
-        return
+        pass
+    return bytes(body)
 
 
 def _decoded(body: bytes, encoding: str, limit: int) -> bytes:

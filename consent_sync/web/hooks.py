@@ -1,7 +1,7 @@
 """The webhooks of both platforms: let in, stored, answered; nothing else is called meanwhile."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 from aiohttp import web
@@ -10,7 +10,7 @@ from consent_sync.domain.errors import AbsentError
 from consent_sync.domain.identity import Side
 from consent_sync.services.intake import KEPT_BYTES, Intake, Receipt
 from consent_sync.web.auth import Lock
-from consent_sync.web.bodies import MAX_BODY, glance, read_body, require_json
+from consent_sync.web.bodies import MAX_BODY, Arrived, glance, read_body, require_json
 from consent_sync.web.problems import Problem
 
 MAX_NAME: Final = 100
@@ -29,13 +29,12 @@ class DeliveryCounter(Protocol):
 
 
 @dataclass(slots=True)
-class Delivery:
+class Delivery(Arrived):
     """What is known so far about a request to a webhook, in case it is refused."""
 
-    side: Side
-    mapping: str
+    side: Side = Side.DIDOMI
+    mapping: str = ""
     known: bool = False
-    body: bytearray = field(default_factory=bytearray)
 
 
 DELIVERY: Final = web.RequestKey("delivery", Delivery)
@@ -53,17 +52,17 @@ class Hooks:
 
     async def didomi(self, request: web.Request) -> web.Response:
         """Answer `POST /webhooks/didomi`; raise Problem, RefusedError or StoreError."""
-        delivery = Delivery(Side.DIDOMI, "")
+        delivery = Delivery(side=Side.DIDOMI)
         accounts = self._let_in(request, delivery)
-        body = await read_body(request, MAX_BODY, delivery.body)
+        body = await read_body(request, MAX_BODY, delivery)
         return self._answer(Side.DIDOMI, await self._intake.accept_didomi(body, accounts))
 
     async def actito(self, request: web.Request) -> web.Response:
         """Answer `POST /webhooks/actito/{mapping}`; raise Problem, RefusedError or StoreError."""
         name = request.match_info["mapping"]
-        delivery = Delivery(Side.ACTITO, name[:MAX_NAME])
+        delivery = Delivery(side=Side.ACTITO, mapping=name[:MAX_NAME])
         self._let_in(request, delivery, self._intake.account(name))
-        body = await read_body(request, MAX_BODY, delivery.body)
+        body = await read_body(request, MAX_BODY, delivery)
         try:
             receipt = await self._intake.accept_actito(name, body)
         except AbsentError:
@@ -83,13 +82,13 @@ class Hooks:
         try:
             # What a store could not take it cannot take as refused either; the sender comes again.
             if problem.code != "store-unavailable":
-                await glance(request, delivery.body, KEPT_BYTES)
+                body = await glance(request, delivery, KEPT_BYTES)
                 kept = await self._intake.refuse(
                     delivery.side,
                     delivery.mapping,
                     problem.status,
                     f"{problem.code}: {problem.detail}",
-                    bytes(delivery.body),
+                    body,
                     known=delivery.known,
                 )
         finally:

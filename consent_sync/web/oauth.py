@@ -17,7 +17,7 @@ from aiohttp import hdrs, web
 
 from consent_sync.domain.moments import SECOND
 from consent_sync.ports.clock import Clock
-from consent_sync.web.bodies import read_body
+from consent_sync.web.bodies import Arrived, read_body
 from consent_sync.web.problems import Problem
 
 LIFETIME_SECONDS: Final = 3600
@@ -101,7 +101,7 @@ async def answer_token_request(request: web.Request, clients: Sequence[Tokens]) 
         raise Problem(
             "oauth-not-configured", "No client credentials are set for the Didomi webhook."
         )
-    form = _form(await read_body(request, MAX_TOKEN_REQUEST))
+    form = _form(await read_body(request, MAX_TOKEN_REQUEST, Arrived()))
     client = _client(_credentials(request, form), clients)
     if client is None:
         raise Problem(

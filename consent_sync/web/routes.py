@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from consent_sync.adapters.metrics import Metrics
 from consent_sync.domain.identity import Side
@@ -17,7 +18,7 @@ from consent_sync.web.bodies import MAX_BODY
 from consent_sync.web.health import Check, Health
 from consent_sync.web.hooks import Hooks
 from consent_sync.web.metrics import MetricsPage
-from consent_sync.web.middleware import error_edge
+from consent_sync.web.middleware import guarded, nothing_here
 from consent_sync.web.oauth import Tokens, answer_token_request
 
 
@@ -47,20 +48,27 @@ def http_application(parts: Parts) -> web.Application:
         return await answer_token_request(request, parts.tokens)
 
     app = web.Application(
-        middlewares=[error_edge(hooks.keep)],
         client_max_size=MAX_BODY,
         # A body that cannot be decompressed is kept as it came, so it is read as it comes.
         handler_args={"auto_decompress": False},
     )
-    app.router.add_post("/webhooks/didomi", hooks.didomi)
-    app.router.add_post("/webhooks/actito/{mapping}", hooks.actito)
-    app.router.add_post("/webhooks/qualifio/{mapping}", hooks.qualifio)
-    app.router.add_post("/oauth/token", token)
-    app.router.add_get("/healthz", health.alive)
-    app.router.add_get("/readyz", health.ready)
-    app.router.add_get("/metrics", page.show)
-    app.router.add_get(PERSON, api.person)
-    app.router.add_get(TIMELINE, api.timeline)
-    app.router.add_get(f"{PREFIX}/status", api.status)
-    app.router.add_get(f"{PREFIX}/openapi.json", api.openapi)
+
+    def add(method: str, path: str, handler: Handler) -> None:
+        safe = guarded(handler, hooks.keep)
+        app.router.add_route(method, path, safe)
+        if method == "GET":
+            app.router.add_route("HEAD", path, safe)
+
+    add("POST", "/webhooks/didomi", hooks.didomi)
+    add("POST", "/webhooks/actito/{mapping}", hooks.actito)
+    add("POST", "/webhooks/qualifio/{mapping}", hooks.qualifio)
+    add("POST", "/oauth/token", token)
+    add("GET", "/healthz", health.alive)
+    add("GET", "/readyz", health.ready)
+    add("GET", "/metrics", page.show)
+    add("GET", PERSON, api.person)
+    add("GET", TIMELINE, api.timeline)
+    add("GET", f"{PREFIX}/status", api.status)
+    add("GET", f"{PREFIX}/openapi.json", api.openapi)
+    add("*", "/{rest:(?s:.*)}", nothing_here)
     return app
