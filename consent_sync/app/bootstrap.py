@@ -16,7 +16,7 @@ from consent_sync.adapters.clock import SystemChance, SystemClock
 from consent_sync.adapters.didomi.client import DidomiClient
 from consent_sync.adapters.didomi.session import DidomiSettings
 from consent_sync.adapters.didomi.webhook import DidomiReceiver
-from consent_sync.adapters.http import HttpWall
+from consent_sync.adapters.http import HttpWall, Observer
 from consent_sync.adapters.key_file import KEY_BYTES, load_or_make_key
 from consent_sync.adapters.mapping_files import MappingFolder
 from consent_sync.adapters.metrics import Metrics
@@ -72,12 +72,12 @@ async def build(settings: Settings, *, clock: Clock | None = None) -> Applicatio
     store, fingerprint = _store(settings, clock)
     observer = LogObserver(metrics, fingerprint)
     mappings = MappingFolder(settings.mappings_dir, clock)
-    rules, index = _rules(settings), ProfileIndex()
+    rules, index = rules_of(settings), ProfileIndex()
     session = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=100, ttl_dns_cache=60),
         cookie_jar=aiohttp.DummyCookieJar(),
     )
-    actito, didomi = _platforms(settings, session, clock, observer)
+    actito, didomi = platforms(settings, session, clock, observer.call)
     didomi_receiver, actito_receiver = DidomiReceiver(), ActitoReceiver()
     synchroniser = Synchroniser(
         mappings=mappings,
@@ -124,19 +124,32 @@ def _store(settings: Settings, clock: Clock) -> tuple[Store, Fingerprint]:
     if settings.database_url == MEMORY:
         key = given.encode() if given else secrets.token_bytes(KEY_BYTES)
         return MemoryStore(clock), Fingerprint(key)
-    kind, _, path = settings.database_url.partition(":///")
-    if kind != "sqlite":
-        raise StoreError("the database is PostgreSQL; this version keeps everything in SQLite only")
-    file = Path(path)
+    file = database_file(settings)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"the folder {file.parent} cannot be made: {error.strerror}") from None
-    key = given.encode() if given else load_or_make_key(Path(f"{file}.fingerprint-key"))
+    key = given.encode() if given else load_or_make_key(key_file(file))
     return SqliteStore(file, clock), Fingerprint(key)
 
 
-def _rules(settings: Settings) -> Rules:
+def database_file(settings: Settings) -> Path:
+    """Return the file that everything is kept in; raise StoreError when it is kept elsewhere."""
+    if settings.database_url == MEMORY:
+        raise StoreError("everything is kept in the memory of the running process; no file has it")
+    kind, _, path = settings.database_url.partition(":///")
+    if kind != "sqlite":
+        raise StoreError("the database is PostgreSQL; this version keeps everything in SQLite only")
+    return Path(path)
+
+
+def key_file(database: Path) -> Path:
+    """Return where the key of the fingerprints is kept when the settings name none."""
+    return database.with_name(f"{database.name}.fingerprint-key")
+
+
+def rules_of(settings: Settings) -> Rules:
+    """Return the times of the rules of consent as the settings say."""
     return Rules(
         late_after=_micros(settings.late_after_seconds),
         webhook_max_delay=_micros(settings.actito_webhook_max_delay_seconds),
@@ -153,8 +166,11 @@ def _retry(settings: Settings) -> RetryPolicy:
     )
 
 
-def _platforms(
-    settings: Settings, session: aiohttp.ClientSession, clock: Clock, observer: LogObserver
+def platforms(
+    settings: Settings,
+    session: aiohttp.ClientSession,
+    clock: Clock,
+    observer: Observer | None = None,
 ) -> tuple[ActitoAccounts, DidomiAccounts]:
     """Build one client per distinct account: token and pace belong to the key, not to the mapping."""
     actito: dict[ActitoSettings, ActitoClient] = {}
@@ -165,7 +181,7 @@ def _platforms(
         own = settings.account(name)
 
         def wall(seconds: float) -> HttpWall:
-            return HttpWall(session, read_seconds=seconds, observer=observer.call)
+            return HttpWall(session, read_seconds=seconds, observer=observer)
 
         there, here = actito_settings(own), didomi_settings(own)
         if there not in actito:
