@@ -171,13 +171,15 @@ async def test_an_item_moved_to_a_running_turn_waits_for_the_next(store: Store) 
     assert texts(await claim_one(store)) == ["one"]
 
 
-async def test_an_item_of_somebody_else_cannot_be_moved(store: Store) -> None:
-    """A settlement that moves what it does not own records nothing at all."""
+async def test_a_turn_ends_only_what_it_holds(store: Store) -> None:
+    """A settlement that finishes or moves somebody else's item records nothing at all."""
     await store.accept([event("one", "ada"), event("two", "ben")])
     ada, ben = await store.claim(2)
 
-    with pytest.raises(StoreError, match="does not wait"):
+    with pytest.raises(StoreError, match="items that it holds"):
         await store.settle(settled(ada, moved=((ben.items[0].id, subject("eve")),)))
+    with pytest.raises(StoreError, match="items that it holds"):
+        await store.settle(settled(ada, done=(ben.items[0].id,)))
 
     assert await store.person(subject("ada")) is None
     assert len(await store.waiting(subject("ada"))) == 1

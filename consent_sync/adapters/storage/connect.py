@@ -10,7 +10,7 @@ from consent_sync.domain.errors import StoreError
 # The registered mark of our files ("CSYN"), so that another program's database is not taken over.
 APPLICATION_ID: Final = 0x4353594E
 
-_PAGE_SIZE: Final = 4096
+_PAGE_SIZE: Final = 8192
 
 
 def has_wal_reset_bug(version: tuple[int, int, int]) -> bool:

@@ -10,10 +10,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from consent_sync.domain.errors import StoreError
 
+Argument = TypeVar("Argument")
 Result = TypeVar("Result")
 
 # What one job's own values can raise; everything else ends the writer, and every caller is told.
@@ -58,22 +59,37 @@ class EnvironmentStoreError(StoreError):
     """The store as a whole cannot write now, so trying job by job is useless."""
 
 
+@dataclass(frozen=True, slots=True)
+class Work(Generic[Argument, Result]):
+    """What is to be written, and what the event loop does when it is, or when it failed.
+
+    All arguments of one `kind` in a batch are handed to it together; it returns a result for
+    each. `size` is what the work takes in the queue, in bytes. `done` and `failed` are called even
+    if nobody awaits the work any more.
+    """
+
+    kind: Callable[[Sequence[Argument]], Sequence[Result]]
+    argument: Argument
+    size: int
+    done: Callable[[Result], None] | None = None
+    failed: Callable[[], None] | None = None
+
+
 @dataclass(slots=True, eq=False)
 class _Job:
-    run: Callable[[], Any]
-    done: Callable[[Any], None] | None
-    size: int
+    work: Work[Any, Any]
     future: asyncio.Future[Any]
     result: Any = None
     error: StoreError | None = None
 
 
 class GroupCommit:
-    """The queue and the thread. Everything but the jobs themselves runs on the event loop."""
+    """The queue and the thread. `kinds` is the order in which a batch's kinds of work are done."""
 
     def __init__(
         self,
         transactions: Transactions,
+        kinds: Sequence[Callable[[Sequence[Any]], Sequence[Any]]],
         *,
         batch_jobs: int = 512,
         batch_bytes: int = 8 * 1024 * 1024,
@@ -82,12 +98,14 @@ class GroupCommit:
         idle_seconds: float = 10.0,
     ) -> None:
         self._transactions = transactions
+        self._kinds = kinds
         self._batch_jobs = batch_jobs
         self._batch_bytes = batch_bytes
         self._queue_jobs = queue_jobs
         self._queue_bytes = queue_bytes
         self._idle_seconds = idle_seconds
-        self._queue: SimpleQueue[_Job | None] = SimpleQueue()
+        self._queue: SimpleQueue[list[_Job]] = SimpleQueue()
+        self._gathered: list[_Job] = []
         self._pending: set[_Job] = set()
         self._bytes = 0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store-writer")
@@ -104,32 +122,38 @@ class GroupCommit:
         """Finish everything queued and end the thread."""
         if self._ended is None:
             return
-        self._queue.put(None)
+        self._hand_over()
+        self._queue.put([])
         # No timeout: what was accepted must be written, and every wait below has its own bound.
         await asyncio.wait([asyncio.wrap_future(self._ended)])
         self._thread.shutdown(wait=False)
 
-    def submit(
-        self,
-        run: Callable[[], Result],
-        *,
-        size: int,
-        done: Callable[[Result], None] | None = None,
-    ) -> asyncio.Future[Result]:
-        """Queue a job; the future holds its result once it is durable.
+    def submit(self, work: Work[Argument, Result]) -> asyncio.Future[Result]:
+        """Queue work; the future holds its result once it is durable.
 
-        `done` is called on the event loop with the result even if nobody awaits the future any
-        more. Raises StoreError at once when the queue is full or the store is closed.
+        Raises StoreError at once when the queue is full or the store is closed.
         """
         if self._loop is None or self._ended is None or self._ended.done():
             raise StoreError("the store is not open")
-        if len(self._pending) >= self._queue_jobs or self._bytes + size > self._queue_bytes:
+        if len(self._pending) >= self._queue_jobs or self._bytes + work.size > self._queue_bytes:
             raise StoreError("the store cannot keep up: too much is waiting to be written")
-        job = _Job(run, done, size, self._loop.create_future())
+        job = _Job(work, self._loop.create_future())
         self._pending.add(job)
-        self._bytes += size
-        self._queue.put(job)
+        self._bytes += work.size
+        if not self._gathered:
+            self._loop.call_soon(self._hand_over)
+        self._gathered.append(job)
         return job.future
+
+    def _hand_over(self) -> None:
+        """Pass on what one round of the event loop gathered.
+
+        Not job by job: the writer would start with the first and then fight for the interpreter
+        with the handlers of all the others.
+        """
+        for start in range(0, len(self._gathered), self._batch_jobs):
+            self._queue.put(self._gathered[start : start + self._batch_jobs])
+        self._gathered = []
 
     # --- in the writer thread ---
 
@@ -150,13 +174,13 @@ class GroupCommit:
         batch: list[_Job] = []
         size = 0
         try:
-            job = self._queue.get(timeout=self._idle_seconds)
-            while job is not None:
-                batch.append(job)
-                size += job.size
+            jobs = self._queue.get(timeout=self._idle_seconds)
+            while jobs:
+                batch += jobs
+                size += sum([job.work.size for job in jobs])
                 if len(batch) >= self._batch_jobs or size >= self._batch_bytes:
                     return batch, True
-                job = self._queue.get_nowait()
+                jobs = self._queue.get_nowait()
         except Empty:
             return batch, True
         return batch, False
@@ -176,8 +200,7 @@ class GroupCommit:
         try:
             self._transactions.begin()
             with self._transactions.explained():
-                for job in batch:
-                    job.result = job.run()
+                self._work(batch)
             self._transactions.commit()
         except StoreError as error:
             self._transactions.rollback()
@@ -188,6 +211,17 @@ class GroupCommit:
             refusal.__cause__ = error
             return refusal
         return None
+
+    def _work(self, batch: Sequence[_Job]) -> None:
+        by_kind: dict[Any, list[_Job]] = {}
+        for job in batch:
+            by_kind.setdefault(job.work.kind, []).append(job)
+        for kind in self._kinds:
+            jobs = by_kind.pop(kind, ())
+            if jobs:
+                results = kind([job.work.argument for job in jobs])
+                for job, result in zip(jobs, results, strict=True):
+                    job.result = result
 
     def _tell(self, batch: Sequence[_Job]) -> None:
         if self._loop is not None and not self._loop.is_closed():
@@ -210,13 +244,16 @@ class GroupCommit:
     def _finish(self, batch: Sequence[_Job]) -> None:
         for job in batch:
             self._pending.discard(job)
-            self._bytes -= job.size
+            self._bytes -= job.work.size
             self._answer(job)
 
     @staticmethod
     def _answer(job: _Job) -> None:
-        if job.error is None and job.done is not None:
-            job.done(job.result)
+        work = job.work
+        if job.error is not None and work.failed is not None:
+            work.failed()
+        if job.error is None and work.done is not None:
+            work.done(job.result)
         if job.future.done():
             return
         if job.error is None:

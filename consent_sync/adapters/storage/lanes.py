@@ -23,13 +23,15 @@ _EVERYTHING: Final = 2**63 - 1
 class Claim:
     """What is remembered of a claimed person until the turn ends.
 
-    `last_item` is the newest item handed out, `newest_item` the newest that was waiting then.
-    `record` to `profile` are columns of the person's row. `again` is set when something arrives
-    meanwhile.
+    `items` were handed out, `last_item` the newest of them, `newest_item` was the newest waiting
+    then. `record` to `profile` are columns of the person's row. `again` is set when something
+    arrives meanwhile, `ending` while the end is being written, `left` when the turn was given
+    back meanwhile.
     """
 
     person: int
     subject: Subject | None = None
+    items: frozenset[int] = frozenset()
     last_item: int = _EVERYTHING
     newest_item: int = _EVERYTHING
     record: int | None = None
@@ -38,6 +40,8 @@ class Claim:
     optout: Micros | None = None
     profile: bytes | None = None
     again: bool = False
+    ending: bool = False
+    left: bool = False
 
 
 class Lanes:

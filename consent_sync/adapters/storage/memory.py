@@ -30,6 +30,7 @@ _TURN_ITEMS: Final = 200
 
 @dataclass(slots=True)
 class _Claim:
+    items: frozenset[int]
     last_item: int
     newest_item: int
 
@@ -141,6 +142,8 @@ class MemoryStore:
         subject = settlement.subject
         claim = self._claim_of(subject)
         person = data.person(subject)
+        if not claim.items.issuperset([*settlement.done, *dict(settlement.moved)]):
+            raise StoreError("a turn can only finish or move items that it holds")
         self._finish_items(data, person, settlement)
         person.state = settlement.state
         person.summary = settlement.summary
@@ -276,7 +279,9 @@ class MemoryStore:
         person = data.person(subject)
         items = person.items[:_TURN_ITEMS]
         newest = person.items[-1].id if person.items else 0
-        self._claims[subject] = _Claim(items[-1].id if items else 0, newest)
+        self._claims[subject] = _Claim(
+            frozenset(item.id for item in items), items[-1].id if items else 0, newest
+        )
         lane = person.lane or Lane(0, 0, None)
         return Turn(
             subject,
@@ -289,8 +294,6 @@ class MemoryStore:
 
     def _finish_items(self, data: Data, person: Person, settlement: Settlement) -> None:
         waiting = {item.id: item for item in person.items}
-        if any(number not in waiting for number, _ in settlement.moved):
-            raise StoreError("a moved item does not wait for the person whose turn ended")
         gone = {*settlement.done, *(number for number, _ in settlement.moved)}
         person.items = [item for item in person.items if item.id not in gone]
         for number, subject in settlement.moved:

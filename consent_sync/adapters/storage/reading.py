@@ -1,30 +1,22 @@
-"""What is read from the database, each call in one short transaction."""
+"""What is looked up in the database, each call in short transactions."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import apsw
 
-from consent_sync.adapters.storage.codec import decode_record, decode_state, decode_writes
-from consent_sync.adapters.storage.lanes import Claim
-from consent_sync.adapters.storage.statements import SqlValue, queries
-from consent_sync.adapters.storage.writing import person_key
+from consent_sync.adapters.storage.codec import decode_record, decode_state
+from consent_sync.adapters.storage.keys import person_key
+from consent_sync.adapters.storage.statements import SqlValue, Statements
 from consent_sync.domain.identity import Side, Subject
-from consent_sync.domain.ledger import LedgerRecord, Write
-from consent_sync.domain.moments import Micros
+from consent_sync.domain.ledger import LedgerRecord
 from consent_sync.domain.state import PersonState
 from consent_sync.ports.store import (
     SideStatus,
     StoredEvent,
     StoredItem,
     StoreStatus,
-    Turn,
 )
-
-TURN_ITEMS = 200
-"""How many items one turn takes at most; the rest stays due."""
-
-_FIRST_STATE = PersonState()
 
 
 class Reader:
@@ -32,70 +24,11 @@ class Reader:
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
-        self._sql = queries()
-        self._cursor = connection.cursor()
+        self._statements = Statements(connection)
 
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
-
-    # --- turns ---
-
-    def turns(
-        self, claims: Sequence[Claim], announced: frozenset[int], now: Micros
-    ) -> list[Turn | None]:
-        """Return the turn of each claim, None where nothing is due; complete the claims."""
-        self._cursor.execute("BEGIN")
-        try:
-            return [self._turn(claim, claim.person in announced, now) for claim in claims]
-        finally:
-            self._cursor.execute("COMMIT")
-
-    def _turn(self, claim: Claim, announced: bool, now: Micros) -> Turn | None:
-        head = self._rows("turn_head", (claim.person,))[0]
-        mapping, person, state, *known, due_at, attempts, since = head
-        claim.record, claim.held, claim.failed, claim.optout, claim.profile = known
-        if due_at is not None and due_at > now:
-            return None
-        rows = self._rows("turn_items", (claim.person, TURN_ITEMS + 1))
-        in_flight = self._in_flight(claim.person) if announced else ()
-        if due_at is None and not rows and not in_flight:
-            return None
-        claim.last_item = claim.newest_item = rows[:TURN_ITEMS][-1][0] if rows else 0
-        if len(rows) > TURN_ITEMS:
-            claim.newest_item = self._rows("newest_item", (claim.person,))[0][0]
-        return Turn(
-            Subject(mapping, person),
-            decode_state(state) if state is not None else _FIRST_STATE,
-            _items(rows[:TURN_ITEMS]),
-            in_flight,
-            attempts or 0,
-            since,
-        )
-
-    def _in_flight(self, person: int) -> tuple[Write, ...]:
-        bodies = self._rows("turn_intents", (person,))
-        return tuple(write for (body,) in bodies for write in decode_writes(body))
-
-    def waiting_page(self, after: int, limit: int, now: Micros) -> tuple[list[int], int, bool]:
-        """Return who of the next items' persons is due, the last item, and if it was the last."""
-        rows = self._rows("waiting_page", (after, limit))
-        persons = [person for _, person, due_at in rows if due_at is None or due_at <= now]
-        return persons, rows[-1][0] if rows else after, len(rows) < limit
-
-    def due_lanes(self, limit: int, now: Micros) -> tuple[list[int], Micros | None]:
-        """Return persons whose turn comes again by now, and the next moment of the others."""
-        persons = [person for (person,) in self._rows("due_lanes", (now, limit))]
-        if len(persons) == limit:
-            return persons, now
-        following = self._rows("next_due", (now,))
-        return persons, following[0][0] if following else None
-
-    def announced(self) -> set[int]:
-        """Return the persons with writes that were announced and never settled."""
-        return {person for (person,) in self._rows("announced_persons", ())}
-
-    # --- looking ---
 
     def person(self, subject: Subject) -> PersonState | None:
         """Return what is known about a person."""
@@ -115,7 +48,7 @@ class Reader:
     def waiting(self, subject: Subject) -> tuple[StoredItem, ...]:
         """Return the items that wait for a person."""
         rows = self._rows("person_id", (person_key(subject),))
-        return _items(self._rows("turn_items", (rows[0][0], -1))) if rows else ()
+        return stored_items(self._rows("items_of_person", (rows[0][0],))) if rows else ()
 
     def events(
         self, *, refused: bool, before: int | None, limit: int, source: Side | None
@@ -145,6 +78,10 @@ class Reader:
             for number, mapping, person, body in self._rows("recent_records", (after, limit))
         ]
 
+    def newest_record(self) -> int:
+        """Return the number of the newest ledger record, 0 when there is none."""
+        return int(self._rows("last_numbers", ())[0][4])
+
     def status(self) -> StoreStatus:
         """Return the counts."""
         tally: dict[str, int] = dict(self._rows("tallies", ()))
@@ -169,11 +106,11 @@ class Reader:
         )
 
     def _rows(self, name: str, values: tuple[SqlValue, ...]) -> list[Any]:
-        return self._cursor.execute(self._sql[name], values).fetchall()
+        return self._statements.rows(name, *values)
 
 
-def _items(rows: Sequence[Any]) -> tuple[StoredItem, ...]:
-    """Build items in the order they were received; a moved or replayed one may have a new number."""
+def stored_items(rows: Sequence[Any]) -> tuple[StoredItem, ...]:
+    """Return items in the order they were received; a moved or replayed one may have a new number."""
     items = [
         StoredItem(item, StoredEvent(number, Side(source), mapping, kind, at, body, waiting=True))
         for item, at, number, source, mapping, kind, body in rows

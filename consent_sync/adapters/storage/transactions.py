@@ -8,8 +8,8 @@ from typing import Final
 import apsw
 
 from consent_sync.adapters.storage.connect import explain
+from consent_sync.adapters.storage.counting import COMMITS, Counting
 from consent_sync.adapters.storage.group_commit import EnvironmentStoreError
-from consent_sync.adapters.storage.writing import COMMITS, Desk
 from consent_sync.domain.errors import StoreError
 
 # About 16 MiB: long enough that a page changed often is copied once, short enough to copy fast.
@@ -28,9 +28,9 @@ _ENVIRONMENT: Final = (
 class SqliteTransactions:
     """One connection that writes; used by the writer thread alone."""
 
-    def __init__(self, connection: apsw.Connection, desk: Desk, path: Path) -> None:
+    def __init__(self, connection: apsw.Connection, counting: Counting, path: Path) -> None:
         self._connection = connection
-        self._desk = desk
+        self._counting = counting
         self._path = path
         self._wal_pages = 0
         connection.set_wal_hook(self._note_wal)
@@ -51,17 +51,17 @@ class SqliteTransactions:
     def commit(self) -> None:
         """Make the transaction durable; on StoreError nothing of it was kept."""
         with self.explained():
-            number = self._desk.keep_counts()
+            number = self._counting.write()
         try:
             self._connection.execute("COMMIT")
         except apsw.Error as error:
             if not self._landed(number):
                 raise self._explained(error) from error
-        self._desk.committed()
+        self._counting.committed()
 
     def rollback(self) -> None:
         """Forget the transaction; does nothing when there is none."""
-        self._desk.rolled_back()
+        self._counting.rolled_back()
         try:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")

@@ -5,12 +5,13 @@ from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any, Final, Protocol, TypeVar
 
 from consent_sync.adapters.storage.lanes import Claim, Lanes
-from consent_sync.adapters.storage.reading import Reader
+from consent_sync.adapters.storage.settling import Ended
+from consent_sync.adapters.storage.taking import TurnReader
 from consent_sync.domain.errors import StoreError
 from consent_sync.domain.identity import Subject
 from consent_sync.domain.moments import SECOND, Micros
 from consent_sync.ports.clock import Clock
-from consent_sync.ports.store import Turn
+from consent_sync.ports.store import Settlement, Turn
 
 Result = TypeVar("Result")
 
@@ -21,7 +22,7 @@ _LINE: Final = 4_000
 class Reading(Protocol):
     """Runs a reading off the event loop."""
 
-    def __call__(self, read: Callable[[Reader], Result], /) -> Coroutine[Any, Any, Result]:
+    def __call__(self, read: Callable[[TurnReader], Result], /) -> Coroutine[Any, Any, Result]:
         """Return what `read` returns; raise StoreError."""
         ...
 
@@ -78,16 +79,32 @@ class Dispatcher:
             for waiting in waits:
                 waiting.cancel()
 
-    def release(self, subject: Subject) -> None:
-        """Give an untouched turn back."""
-        self.lanes.given_back([self.claim_of(subject).person])
+    def ring(self) -> None:
+        """Wake whoever waits."""
         self._bell.set()
+
+    def release(self, subject: Subject) -> None:
+        """Give an untouched turn back; while its end is being written, only if that fails."""
+        claim = self.claim_of(subject)
+        if claim.ending:
+            claim.left = True
+        else:
+            self._give_back(claim)
 
     def claim_of(self, subject: Subject) -> Claim:
         """Return the claim on a subject; raise StoreError when nobody claimed it."""
         claim = self.lanes.claim_of(subject)
         if claim is None:
             raise StoreError("the turn of this person is not claimed, so it cannot be recorded")
+        return claim
+
+    def claim_to_end(self, settlement: Settlement) -> Claim:
+        """Return the claim whose turn ends; raise StoreError when it cannot end like that."""
+        claim = self.claim_of(settlement.subject)
+        if claim.ending:
+            raise StoreError("the end of this person's turn is being written already")
+        if not claim.items.issuperset([*settlement.done, *dict(settlement.moved)]):
+            raise StoreError("a turn can only finish or move items that it holds")
         return claim
 
     # --- what was committed ---
@@ -98,13 +115,21 @@ class Dispatcher:
             self.lanes.arrived(person, item)
         self._bell.set()
 
-    def settled(
-        self, claim: Claim, now: bool, due_at: Micros | None, arrivals: Iterable[tuple[int, int]]
-    ) -> None:
+    def settled(self, claim: Claim, ended: Ended) -> None:
         """A turn was recorded."""
         self.lanes.announced.discard(claim.person)
-        self.lanes.due_again(claim.person, due_at, now=now)
-        self.arrived(arrivals)
+        self.lanes.due_again(claim.person, ended.due_at, now=ended.now)
+        self.arrived(ended.arrivals)
+
+    def not_settled(self, claim: Claim) -> None:
+        """A turn could not be recorded and goes on, unless it was given back meanwhile."""
+        claim.ending = False
+        if claim.left:
+            self._give_back(claim)
+
+    def _give_back(self, claim: Claim) -> None:
+        self.lanes.given_back([claim.person])
+        self._bell.set()
 
     # --- filling the line ---
 

@@ -1,11 +1,20 @@
--- name: insert_event
+-- Every query has a name and a sentence. Where a list of values belongs, `json_each(?)` takes it as
+-- JSON; `VALUES (?, ...)` is repeated for as many rows as there are. So one statement does the work
+-- of a whole batch, because each statement costs the writer a change of hands with the event loop.
+
+-- name: insert_events
 -- Keep what was received.
 INSERT INTO event (id, source, mapping, type, received_at, status, problem, body)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?);
 
--- name: remember_digest
--- Remember that an event was accepted; changes nothing when it was already.
-INSERT INTO seen (key) VALUES (?) ON CONFLICT DO NOTHING;
+-- name: known_digests
+-- Which of these events were accepted before.
+SELECT json_group_array(value) FROM json_each(?)
+WHERE EXISTS (SELECT 1 FROM seen WHERE key = unhex(value));
+
+-- name: remember_digests
+-- Remember that events were accepted.
+INSERT INTO seen (key) VALUES (?);
 
 -- name: accept_refused
 -- A refused request becomes an accepted event.
@@ -15,82 +24,95 @@ UPDATE event SET status = 0, problem = '' WHERE id = ?;
 -- What a replay must know of an event.
 SELECT source, status FROM event WHERE id = ?;
 
--- name: person_id
--- Find a person by the hash of mapping and person.
-SELECT id FROM person WHERE key = ?;
+-- name: find_persons
+-- The numbers of persons, by the hashes of mapping and person.
+SELECT json_group_object(wanted.value, person.id)
+FROM json_each(?) AS wanted CROSS JOIN person ON person.key = unhex(wanted.value);
 
--- name: insert_person
--- Make a row for somebody who was named for the first time.
+-- name: insert_persons
+-- Make rows for those who are named for the first time.
 INSERT INTO person (id, key, mapping, person) VALUES (?, ?, ?, ?);
 
--- name: update_person
--- Keep what a turn concluded about a person.
-UPDATE person SET state = ?, record = ?, held = ?, failed = ? WHERE id = ?;
+-- name: update_persons
+-- Keep what turns concluded about persons.
+UPDATE person
+SET state = ended.column2, record = ended.column3, held = ended.column4, failed = ended.column5
+FROM (VALUES (?, ?, ?, ?, ?)) AS ended
+WHERE person.id = ended.column1;
 
--- name: set_optout
+-- name: set_optouts
 -- Apart from the rest because naming the column touches its index, changed or not.
-UPDATE person SET optout_waiting_since = ? WHERE id = ?;
+UPDATE person SET optout_waiting_since = ended.column2
+FROM (VALUES (?, ?)) AS ended
+WHERE person.id = ended.column1;
 
--- name: set_profile
+-- name: set_profiles
 -- Apart for the same reason.
-UPDATE person SET profile = ? WHERE id = ?;
+UPDATE person SET profile = ended.column2
+FROM (VALUES (?, ?)) AS ended
+WHERE person.id = ended.column1;
 
--- name: insert_item
--- Let an event wait for a person's turn.
+-- name: insert_items
+-- Let events wait for persons' turns.
 INSERT INTO item (id, event, person, received_at, repeat_key) VALUES (?, ?, ?, ?, ?);
 
--- name: newest_item
--- The newest item that waits for a person.
-SELECT id FROM item WHERE person = ? ORDER BY id DESC LIMIT 1;
+-- name: newest_items
+-- The newest item that waits for each of these persons, null where none does.
+SELECT json_group_object(value, (SELECT max(id) FROM item WHERE person = value))
+FROM json_each(?);
+
+-- name: count_waiting
+-- How many of these persons have something waiting.
+SELECT count(*) FROM json_each(?) WHERE EXISTS (SELECT 1 FROM item WHERE person = value);
 
 -- name: equal_items
--- Waiting items of events equal to this one.
-SELECT person, id FROM item WHERE repeat_key = ?;
+-- Waiting items of events equal to these.
+SELECT json_group_array(json_array(wanted.value, item.person, item.id))
+FROM json_each(?) AS wanted CROSS JOIN item ON item.repeat_key = unhex(wanted.value);
 
 -- name: same_event_waits
 -- Whether this very event already waits for this person.
 SELECT 1 FROM item WHERE event = ? AND person = ? LIMIT 1;
 
--- name: delete_item
--- An item was taken in by its person's turn.
-DELETE FROM item WHERE id = ? AND person = ?;
+-- name: delete_items
+-- Items were taken in by their persons' turns.
+DELETE FROM item WHERE id IN (SELECT value FROM json_each(?));
 
 -- name: move_item
 -- An item belongs to another person; it gets a new number because it waits anew.
-UPDATE item SET id = ?, person = ? WHERE id = ? AND person = ?;
+UPDATE item SET id = ?, person = ? WHERE id = ?;
 
--- name: hurry_lane
--- Something new arrived: a turn that waits for its moment is due at once.
-UPDATE lane SET due_at = 0 WHERE person = ? AND due_at > 0;
+-- name: hurry_lanes
+-- Something new arrived: turns that wait for their moment are due at once.
+UPDATE lane SET due_at = 0 WHERE due_at > 0 AND person IN (SELECT value FROM json_each(?));
 
--- name: update_lane
--- Set when the turn comes again, for somebody who has a lane.
-UPDATE lane SET due_at = ?, attempts = ?, first_failed_at = ? WHERE person = ?;
+-- name: count_lanes
+-- How many of these persons have a lane.
+SELECT count(*) FROM json_each(?) WHERE EXISTS (SELECT 1 FROM lane WHERE person = value);
 
--- name: insert_lane
--- Set when the turn comes again, for somebody who has none.
-INSERT INTO lane (due_at, attempts, first_failed_at, person) VALUES (?, ?, ?, ?);
+-- name: replace_lanes
+-- Set when turns come again.
+INSERT OR REPLACE INTO lane (person, due_at, attempts, first_failed_at) VALUES (?, ?, ?, ?);
 
--- name: delete_lane
--- The turn need not come again by itself.
-DELETE FROM lane WHERE person = ?;
+-- name: delete_lanes
+-- These turns need not come again by themselves.
+DELETE FROM lane WHERE person IN (SELECT value FROM json_each(?));
 
--- name: insert_intent
--- Remember a write that is about to be sent.
+-- name: insert_intents
+-- Remember writes that are about to be sent.
 INSERT INTO intent (person, id, body) VALUES (?, ?, ?);
 
 -- name: delete_intents
--- The turn was settled: what was announced is in the ledger now.
-DELETE FROM intent WHERE person = ?;
+-- The turns were settled: what was announced is in the ledger now.
+DELETE FROM intent WHERE person IN (SELECT value FROM json_each(?));
 
--- name: insert_record
+-- name: insert_records
 -- Append to the ledger.
 INSERT INTO ledger (id, person, previous, body) VALUES (?, ?, ?, ?);
 
--- name: set_tally
--- Keep a count.
-INSERT INTO tally (name, value) VALUES (?, ?)
-ON CONFLICT (name) DO UPDATE SET value = excluded.value;
+-- name: set_tallies
+-- Keep counts.
+INSERT OR REPLACE INTO tally (name, value) VALUES (?, ?);
 
 -- name: tallies
 -- All counts.
@@ -125,23 +147,43 @@ SELECT due_at FROM lane WHERE due_at > ? ORDER BY due_at LIMIT 1;
 -- Persons with writes that were announced and never settled.
 SELECT DISTINCT person FROM intent;
 
--- name: turn_head
--- What a turn starts from: the person and the lane.
+-- name: turn_heads
+-- What turns start from: the persons and their lanes.
 SELECT
-    person.mapping, person.person, person.state, person.record, person.held, person.failed,
-    person.optout_waiting_since, person.profile,
+    person.id, person.mapping, person.person, person.state,
+    person.record, person.held, person.failed, person.optout_waiting_since, person.profile,
     lane.due_at, lane.attempts, lane.first_failed_at
-FROM person LEFT JOIN lane ON lane.person = person.id
-WHERE person.id = ?;
+FROM json_each(?) AS wanted
+CROSS JOIN person ON person.id = wanted.value
+LEFT JOIN lane ON lane.person = person.id;
 
--- name: turn_items
+-- name: turns_items
+-- What waits for these persons, each one's oldest first and up to a limit.
+SELECT
+    item.person,
+    item.id, item.received_at, event.id, event.source, event.mapping, event.type, event.body
+FROM json_each(?) AS wanted
+CROSS JOIN item ON item.id IN (
+    SELECT own.id FROM item AS own WHERE own.person = wanted.value ORDER BY own.id LIMIT ?
+)
+CROSS JOIN event ON event.id = item.event
+ORDER BY item.id;
+
+-- name: person_id
+-- Find a person by the hash of mapping and person.
+SELECT id FROM person WHERE key = ?;
+
+-- name: newest_item
+-- The newest item that waits for a person.
+SELECT max(id) FROM item WHERE person = ?;
+
+-- name: items_of_person
 -- What waits for one person, oldest first.
 SELECT
     item.id, item.received_at, event.id, event.source, event.mapping, event.type, event.body
 FROM item JOIN event ON event.id = item.event
 WHERE item.person = ?
-ORDER BY item.id
-LIMIT ?;
+ORDER BY item.id;
 
 -- name: turn_intents
 -- What was announced for one person.

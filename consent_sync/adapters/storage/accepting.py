@@ -1,0 +1,201 @@
+"""Taking in events inside a transaction: who is new, what is new, who has something waiting."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+from consent_sync.adapters.storage.counting import Counting
+from consent_sync.adapters.storage.keys import event_key, person_key
+from consent_sync.adapters.storage.statements import SqlValue, Statements
+from consent_sync.domain.identity import Subject
+from consent_sync.domain.moments import Micros
+from consent_sync.ports.store import NewEvent, RefusedRequest
+
+Arrivals = list[tuple[int, int]]
+"""Persons and the items that now wait for them."""
+
+Row = tuple[SqlValue, ...]
+
+_NOBODY: Final[dict[int, int]] = {}
+
+
+class Persons:
+    """Finds the numbers of persons, and gives numbers to new ones."""
+
+    def __init__(self, statements: Statements, counting: Counting) -> None:
+        self._statements = statements
+        self._counting = counting
+
+    def numbers(self, subjects: Iterable[Subject]) -> dict[Subject, int]:
+        """Return everybody's number; who has none gets one."""
+        keys = {subject: person_key(subject) for subject in subjects}
+        if not keys:
+            return {}
+        wanted = [key.hex() for key in keys.values()]
+        known: dict[str, int] = self._statements.of_list("find_persons", wanted)
+        numbers: dict[Subject, int] = {}
+        fresh: list[Row] = []
+        for (subject, key), text in zip(keys.items(), wanted, strict=True):
+            number = known.get(text)
+            if number is None:
+                self._counting.person += 1
+                number = self._counting.person
+                fresh.append((number, key, subject.mapping, subject.person))
+            numbers[subject] = number
+        self._statements.write_rows("insert_persons", fresh)
+        self._counting.add("persons", len(fresh))
+        return numbers
+
+
+class Accepting:
+    """The statements of the door. `taken` says whether a turn has an item of a person."""
+
+    def __init__(
+        self,
+        statements: Statements,
+        counting: Counting,
+        persons: Persons,
+        taken: Callable[[int, int], bool],
+    ) -> None:
+        self._statements = statements
+        self._counting = counting
+        self._persons = persons
+        self._taken = taken
+
+    def accept(self, calls: Sequence[Sequence[NewEvent]]) -> list[tuple[list[bool], Arrivals]]:
+        """Store what is new; return per call which events are, and who has something waiting."""
+        batch = _Batch(
+            self._counting,
+            self._persons.numbers(s for events in calls for e in events for s in e.subjects),
+        )
+        keys = [[event_key(event) for event in events] for events in calls]
+        once, repeatable = _by_kind(calls, keys)
+        batch.seen = self._known(once)
+        batch.waiting = self._waiting(repeatable)
+        answers = [batch.add(events, own) for events, own in zip(calls, keys, strict=True)]
+        self.wait(batch.items)
+        self._statements.write_rows("remember_digests", batch.digests)
+        self._statements.write_rows("insert_events", batch.events)
+        return answers
+
+    def refuse(self, requests: Sequence[RefusedRequest]) -> list[int]:
+        """Keep refused requests and return their numbers."""
+        rows: list[Row] = []
+        for r in requests:
+            self._counting.event += 1
+            source = r.source.value
+            number = self._counting.event
+            rows.append((number, source, r.mapping, "", r.received_at, r.status, r.problem, r.body))
+            self._counting.add(f"refused:{source}", 1)
+        self._statements.write_rows("insert_events", rows)
+        return [int(str(row[0])) for row in rows]
+
+    def replay(
+        self, calls: Sequence[tuple[int, Sequence[Subject], Micros]]
+    ) -> list[Arrivals | None]:
+        """Let stored events wait again; None where there is no such event."""
+        return [self._replay(*call) for call in calls]
+
+    def wait(self, items: Sequence[Row]) -> None:
+        """Let items wait: count the turns, and make them due at once."""
+        if not items:
+            return
+        persons = list({int(str(item[2])) for item in items})
+        counting, statements = self._counting, self._statements
+        already = statements.of_list("count_waiting", persons) if counting["waiting"] else 0
+        counting.add("waiting", len(persons) - already)
+        if counting["retrying"]:
+            statements.change_list("hurry_lanes", persons)
+        statements.write_rows("insert_items", items)
+
+    def _replay(
+        self, number: int, subjects: Sequence[Subject], received_at: Micros
+    ) -> Arrivals | None:
+        rows = self._statements.rows("event_head", number)
+        if not rows:
+            return None
+        source, status = rows[0]
+        if status:
+            self._statements.change("accept_refused", number)
+            self._counting.add(f"refused:{source}", -1)
+            self._counting.add(f"events:{source}", 1)
+        items: list[Row] = []
+        arrivals: Arrivals = []
+        for person in self._persons.numbers(subjects).values():
+            if self._statements.value("same_event_waits", number, person) is None:
+                self._counting.item += 1
+                arrivals.append((person, self._counting.item))
+                items.append((self._counting.item, number, person, received_at, None))
+        self.wait(items)
+        return arrivals
+
+    def _known(self, keys: Sequence[bytes]) -> set[bytes]:
+        if not keys:
+            return set()
+        known = self._statements.of_list("known_digests", [key.hex() for key in keys])
+        return {bytes.fromhex(text) for text in known}
+
+    def _waiting(self, keys: Sequence[bytes]) -> dict[bytes, set[int]]:
+        """Return for whom equal events wait that no turn has."""
+        waiting: dict[bytes, set[int]] = {}
+        if keys and self._counting["waiting"]:
+            wanted = list({key.hex() for key in keys})
+            for text, person, item in self._statements.of_list("equal_items", wanted):
+                if not self._taken(person, item):
+                    waiting.setdefault(bytes.fromhex(text), set()).add(person)
+        return waiting
+
+
+class _Batch:
+    """Collects the rows of what is new."""
+
+    def __init__(self, counting: Counting, numbers: dict[Subject, int]) -> None:
+        self._counting = counting
+        self._numbers = numbers
+        self.seen: set[bytes] = set()
+        self.waiting: dict[bytes, set[int]] = {}
+        self.digests: list[Row] = []
+        self.events: list[Row] = []
+        self.items: list[Row] = []
+
+    def add(self, events: Sequence[NewEvent], keys: Sequence[bytes]) -> tuple[list[bool], Arrivals]:
+        """Add one call's events; return which are new, and what waits now."""
+        arrivals: Arrivals = []
+        new = [self._add(e, key, arrivals) for e, key in zip(events, keys, strict=True)]
+        return new, arrivals
+
+    def _add(self, event: NewEvent, key: bytes, arrivals: Arrivals) -> bool:
+        persons = [self._numbers[subject] for subject in event.subjects]
+        if event.repeatable:
+            waiting = self.waiting.setdefault(key, set())
+            if persons and waiting.issuperset(persons):
+                return False
+            waiting.update(persons)
+        elif key in self.seen:
+            return False
+        else:
+            self.seen.add(key)
+            self.digests.append((key,))
+        counting = self._counting
+        counting.event += 1
+        number, source, at = counting.event, event.source.value, event.received_at
+        self.events.append((number, source, event.mapping, event.type, at, 0, "", event.body))
+        counting.add(f"events:{source}", 1)
+        counting[f"last:{source}"] = max(counting[f"last:{source}"], at)
+        for person in persons:
+            counting.item += 1
+            arrivals.append((person, counting.item))
+            repeat_key = key if event.repeatable else None
+            self.items.append((counting.item, number, person, at, repeat_key))
+        return True
+
+
+def _by_kind(
+    calls: Sequence[Sequence[NewEvent]], keys: Sequence[Sequence[bytes]]
+) -> tuple[list[bytes], list[bytes]]:
+    """Return the keys of events that count once, and of those that may repeat."""
+    once: list[bytes] = []
+    repeatable: list[bytes] = []
+    for events, own in zip(calls, keys, strict=True):
+        for event, key in zip(events, own, strict=True):
+            (repeatable if event.repeatable else once).append(key)
+    return once, repeatable

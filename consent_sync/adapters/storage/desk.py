@@ -1,0 +1,42 @@
+"""Everything the writer thread can do, by kind of work."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import apsw
+
+from consent_sync.adapters.storage.accepting import Accepting, Persons
+from consent_sync.adapters.storage.counting import Counting
+from consent_sync.adapters.storage.settling import Settling
+from consent_sync.adapters.storage.statements import Statements
+
+
+class Desk:
+    """The kinds of work over one connection. `taken` says whether a turn has a person's item."""
+
+    def __init__(
+        self, connection: apsw.Connection, taken: Callable[[int, int], bool] = lambda _p, _i: False
+    ) -> None:
+        statements = Statements(connection)
+        self.counting = Counting(statements)
+        persons = Persons(statements, self.counting)
+        accepting = Accepting(statements, self.counting, persons, taken)
+        settling = Settling(statements, self.counting, persons)
+        self.announce = settling.announce
+        self.settle = settling.settle
+        self.accept = accepting.accept
+        self.refuse = accepting.refuse
+        self.replay = accepting.replay
+
+    @property
+    def kinds(self) -> Sequence[Callable[[Sequence[Any]], Sequence[Any]]]:
+        """All kinds, in the order in which a batch does them.
+
+        An announcement comes before the end of its turn, which forgets it.
+        """
+        return (self.announce, self.settle, self.accept, self.refuse, self.replay, self.nothing)
+
+    @staticmethod
+    def nothing(calls: Sequence[None]) -> list[None]:
+        """Write nothing but the count of transactions."""
+        return [None] * len(calls)

@@ -1,0 +1,27 @@
+"""Short hashes by which persons, profiles and events are found."""
+
+import hashlib
+
+from consent_sync.domain.identity import Subject, unresolved_profile_id
+from consent_sync.ports.store import NewEvent, Settlement
+
+
+def person_key(subject: Subject) -> bytes:
+    """Return the hash a person is found by; the separator is in no mapping's name."""
+    text = f"{subject.mapping}\x00{subject.person}"
+    return hashlib.blake2b(text.encode(), digest_size=16).digest()
+
+
+def profile_key(settlement: Settlement) -> bytes | None:
+    """Return the hash of the person's Actito profile; a stand-in for a person has none."""
+    mapping, person = settlement.subject
+    profile_id = settlement.state.names.profile_id
+    if not profile_id or unresolved_profile_id(person) is not None:
+        return None
+    return person_key(Subject(mapping, profile_id))
+
+
+def event_key(event: NewEvent) -> bytes:
+    """Return the hash that equal events of one source and mapping share."""
+    scope = f"{event.source.value}\x00{event.mapping}\x00".encode()
+    return hashlib.blake2b(scope + event.digest, digest_size=16).digest()

@@ -1,0 +1,164 @@
+"""Recording turns inside a transaction: what was announced, and how turns ended."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from consent_sync.adapters.storage.accepting import Arrivals, Persons, Row
+from consent_sync.adapters.storage.counting import Counting
+from consent_sync.adapters.storage.keys import profile_key
+from consent_sync.adapters.storage.lanes import Claim
+from consent_sync.adapters.storage.statements import Statements
+from consent_sync.domain.moments import Micros
+from consent_sync.ports.store import Settlement
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """One turn's end, its state and record already written as bytes."""
+
+    claim: Claim
+    settlement: Settlement
+    state: bytes
+    record: bytes | None
+    announced: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """When the turn comes again: at once, at a moment, or not by itself; and who else is due."""
+
+    now: bool
+    due_at: Micros | None
+    arrivals: Arrivals
+
+
+class Settling:
+    """The statements of the work."""
+
+    def __init__(self, statements: Statements, counting: Counting, persons: Persons) -> None:
+        self._statements = statements
+        self._counting = counting
+        self._persons = persons
+
+    def announce(self, calls: Sequence[tuple[int, bytes]]) -> list[None]:
+        """Remember writes of persons that are about to be sent."""
+        rows: list[Row] = []
+        for person, body in calls:
+            self._counting.intent += 1
+            rows.append((person, self._counting.intent, body))
+        self._statements.write_rows("insert_intents", rows)
+        return [None] * len(calls)
+
+    def settle(self, ends: Sequence[End]) -> list[Ended]:
+        """Record the ends of turns, each of another person."""
+        self._keep_states(ends)
+        announced = [end.claim.person for end in ends if end.announced]
+        if announced:
+            self._statements.change_list("delete_intents", announced)
+        newest = self._finish_items(ends)
+        moved: dict[int, Arrivals] = {
+            end.claim.person: self._move(end) for end in ends if end.settlement.moved
+        }
+        if moved:
+            newest = self._newest(ends)
+        return self._set_lanes(ends, newest, moved)
+
+    def _keep_states(self, ends: Sequence[End]) -> None:
+        records: list[Row] = []
+        persons: list[Row] = []
+        optouts: list[Row] = []
+        profiles: list[Row] = []
+        counting = self._counting
+        for end in ends:
+            claim, summary = end.claim, end.settlement.summary
+            newest = claim.record
+            if end.record is not None:
+                counting.record += 1
+                newest = counting.record
+                records.append((newest, claim.person, claim.record, end.record))
+            persons.append((claim.person, end.state, newest, summary.held, summary.failed))
+            counting.add("held", summary.held - claim.held)
+            counting.add("failed", summary.failed - claim.failed)
+            if summary.optout_waiting_since != claim.optout:
+                optouts.append((claim.person, summary.optout_waiting_since))
+            profile = profile_key(end.settlement)
+            if profile != claim.profile:
+                profiles.append((claim.person, profile))
+        self._statements.write_rows("insert_records", records)
+        self._statements.write_rows("update_persons", persons)
+        self._statements.write_rows("set_optouts", optouts)
+        self._statements.write_rows("set_profiles", profiles)
+
+    def _finish_items(self, ends: Sequence[End]) -> dict[str, int | None]:
+        """Delete what was taken in; return the newest item that is left, by person."""
+        done = [item for end in ends for item in end.settlement.done]
+        if done:
+            self._statements.change_list("delete_items", done)
+        newest = self._newest(ends)
+        over = sum(
+            bool(end.settlement.done) and newest[str(end.claim.person)] is None for end in ends
+        )
+        self._counting.add("waiting", -over)
+        return newest
+
+    def _newest(self, ends: Sequence[End]) -> dict[str, int | None]:
+        newest: dict[str, int | None] = self._statements.of_list(
+            "newest_items", [end.claim.person for end in ends]
+        )
+        return newest
+
+    def _move(self, end: End) -> Arrivals:
+        """Let items wait for other persons from now on."""
+        arrivals: Arrivals = []
+        numbers = self._persons.numbers(subject for _, subject in end.settlement.moved)
+        for item, subject in end.settlement.moved:
+            target = numbers[subject]
+            before = self._statements.of_list("count_waiting", [target])
+            if self._counting["retrying"]:
+                self._statements.change_list("hurry_lanes", [target])
+            self._counting.item += 1
+            self._statements.change("move_item", self._counting.item, target, item)
+            after = self._statements.of_list("count_waiting", [end.claim.person])
+            self._counting.add("waiting", (not before) - (not after))
+            arrivals.append((target, self._counting.item))
+        return arrivals
+
+    def _set_lanes(
+        self,
+        ends: Sequence[End],
+        newest: dict[str, int | None],
+        moved: dict[int, Arrivals],
+    ) -> list[Ended]:
+        without: list[int] = []
+        lanes: list[Row] = []
+        ended: list[Ended] = []
+        for end in ends:
+            person, settlement = end.claim.person, end.settlement
+            now = due_at_once(end, newest[str(person)] or 0)
+            ended.append(Ended(now, settlement.due_at, moved.get(person, [])))
+            if settlement.due_at is None:
+                without.append(person)
+            else:
+                due_at = 0 if now else settlement.due_at
+                lanes.append((person, due_at, settlement.attempts, settlement.first_failed_at))
+        statements, counting = self._statements, self._counting
+        if without and counting["retrying"]:
+            counting.add("retrying", -statements.change_list("delete_lanes", without))
+        if lanes:
+            already = statements.of_list("count_lanes", [int(str(lane[0])) for lane in lanes])
+            counting.add("retrying", len(lanes) - already)
+            statements.write_rows("replace_lanes", lanes)
+        return ended
+
+
+def due_at_once(end: End, newest: int) -> bool:
+    """Whether a turn comes again at once, given the newest item left.
+
+    With a due moment and progress the rest of a long line is due; without any progress only what
+    came meanwhile is, or a person with a long line would be tried again without a pause.
+    """
+    settlement, claim = end.settlement, end.claim
+    if settlement.due_at is None:
+        return newest > 0
+    progress = settlement.done or settlement.moved
+    return newest > (claim.last_item if progress else claim.newest_item)
