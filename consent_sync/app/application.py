@@ -18,6 +18,7 @@ from consent_sync.ports.clock import Clock
 from consent_sync.ports.store import Store
 from consent_sync.services.intake import Intake
 from consent_sync.services.lookup import Lookup
+from consent_sync.services.replay import Replay
 from consent_sync.services.worker import Worker
 
 FINISH_SECONDS: Final = 30.0
@@ -41,6 +42,7 @@ class Application:
     didomi: DidomiAccounts
     intake: Intake
     lookup: Lookup
+    replay: Replay
     worker: Worker
     session: aiohttp.ClientSession
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)

@@ -37,10 +37,12 @@ from consent_sync.domain.moments import HOUR, SECOND, Micros
 from consent_sync.domain.retry import RetryPolicy
 from consent_sync.domain.rules import Rules
 from consent_sync.ports.clock import Clock
-from consent_sync.ports.store import Store
+from consent_sync.ports.mappings import MappingSource
+from consent_sync.ports.store import Ledger, Store
 from consent_sync.services.intake import Intake
 from consent_sync.services.lookup import Lookup
 from consent_sync.services.profiles import ProfileIndex
+from consent_sync.services.replay import Replay, ReplayLook
 from consent_sync.services.synchronise import Synchroniser
 from consent_sync.services.worker import Worker
 
@@ -114,8 +116,20 @@ async def build(settings: Settings, *, clock: Clock | None = None) -> Applicatio
         didomi=didomi,
         intake=intake,
         lookup=Lookup(store, mappings, rules),
+        replay=Replay(replay_look(settings, store, mappings), intake, clock),
         worker=Worker(store, synchroniser, settings.turns_concurrency, observer),
         session=session,
+    )
+
+
+def replay_look(settings: Settings, ledger: Ledger, mappings: MappingSource) -> ReplayLook:
+    """Return what finds out what a replay would do."""
+    return ReplayLook(
+        ledger,
+        mappings,
+        DidomiReceiver(),
+        ActitoReceiver(),
+        lambda mapping: owner(settings, mapping.account),
     )
 
 

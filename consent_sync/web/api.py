@@ -1,4 +1,4 @@
-"""The API for people and programs: one person, one person's timeline, and how things stand."""
+"""The API for people and programs: persons, timelines, how things stand, and replaying events."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -7,18 +7,22 @@ from urllib.parse import unquote
 import orjson
 from aiohttp import web
 
+from consent_sync.domain.errors import AbsentError
 from consent_sync.domain.identity import Side
 from consent_sync.domain.moments import SECOND, Micros
 from consent_sync.ports.clock import Clock
 from consent_sync.ports.store import Ledger, SideStatus, StoreStatus
 from consent_sync.services.lookup import Lookup, iso
+from consent_sync.services.replay import Replay
 from consent_sync.web.auth import ApiGate, Role
+from consent_sync.web.bodies import require_json
 from consent_sync.web.openapi import description
 from consent_sync.web.problems import Problem
 
 PREFIX: Final = "/api/v1"
 PERSON: Final = f"{PREFIX}/persons/{{ouid:[^/]+}}"
 TIMELINE: Final = f"{PERSON}/timeline"
+REPLAY: Final = f"{PREFIX}/events/{{number:[0-9]{{1,18}}}}/replay"
 
 DEFAULT_ENTRIES: Final = 200
 MAX_ENTRIES: Final = 1000
@@ -32,6 +36,7 @@ class Api:
 
     gate: ApiGate
     lookup: Lookup
+    replays: Replay
     ledger: Ledger
     clock: Clock
 
@@ -50,6 +55,21 @@ class Api:
         """Answer how things stand; raise Problem 401 or 403, or StoreError."""
         self.gate.require(request, Role.VIEWER)
         return json_answer(status_view(await self.ledger.status(), self.clock.now()))
+
+    async def replay(self, request: web.Request) -> web.Response:
+        """Take one event once more and answer what came of it.
+
+        Raises Problem 400, 401, 403, 404 or 415, RefusedError or StoreError.
+        """
+        self.gate.require(request, Role.OPERATOR)
+        # A page of another site can post to this machine, but not with this content type.
+        require_json(request)
+        number = int(request.match_info["number"])
+        try:
+            done = await self.replays.replay(number, request.query.get("mapping"))
+        except AbsentError as error:
+            raise Problem("unknown-event", f"{error}.") from None
+        return json_answer(done)
 
     async def openapi(self, request: web.Request) -> web.Response:
         """Answer the description of this API; raise Problem 401 or 403."""

@@ -43,21 +43,23 @@ def _ref(name: str) -> Schema:
 
 
 def _get(summary: str, schema: Schema, *parameters: Schema) -> Schema:
+    return {"get": _operation(summary, schema, *parameters)}
+
+
+def _operation(summary: str, schema: Schema, *parameters: Schema) -> Schema:
     def content(kind: str, of: Schema) -> Schema:
         return {kind: {"schema": of}}
 
     return {
-        "get": {
-            "summary": summary,
-            "parameters": list(parameters),
-            "responses": {
-                "200": {"description": summary, "content": content("application/json", schema)},
-                "default": {
-                    "description": "A problem; its codes are listed in docs/errors.md",
-                    "content": content("application/problem+json", _ref("Problem")),
-                },
+        "summary": summary,
+        "parameters": list(parameters),
+        "responses": {
+            "200": {"description": summary, "content": content("application/json", schema)},
+            "default": {
+                "description": "A problem; its codes are listed in docs/errors.md",
+                "content": content("application/problem+json", _ref("Problem")),
             },
-        }
+        },
     }
 
 
@@ -74,6 +76,20 @@ _LIMIT: Final[Schema] = {
     "schema": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 200},
 }
 
+_NUMBER_OF_EVENT: Final[Schema] = {
+    "name": "number",
+    "in": "path",
+    "required": True,
+    "description": "the number of a stored event or refused request",
+    "schema": _NUMBER,
+}
+_WHOSE: Final[Schema] = {
+    "name": "mapping",
+    "in": "query",
+    "description": "a mapping of the account that the event belongs to, where there are several",
+    "schema": _TEXT,
+}
+
 _PATHS: Final[Schema] = {
     "/api/v1/persons/{ouid}": _get("One person in every mapping", _ref("Person"), _OUID),
     "/api/v1/persons/{ouid}/timeline": _get(
@@ -82,6 +98,11 @@ _PATHS: Final[Schema] = {
         _OUID,
         _LIMIT,
     ),
+    "/api/v1/events/{number}/replay": {
+        "post": _operation(
+            "Take one stored event once more", _ref("Replayed"), _NUMBER_OF_EVENT, _WHOSE
+        )
+    },
     "/api/v1/status": _get("How things stand", _ref("Status")),
     "/api/v1/openapi.json": _get("This description", {"type": "object"}),
 }
@@ -141,6 +162,14 @@ _SCHEMAS: Final[Schema] = {
         mapping_version=_TEXT,
         line_number=_MAYBE_NUMBER,
         event=_MAYBE_NUMBER,
+    ),
+    "Replayed": _object(
+        number=_NUMBER,
+        source=_TEXT,
+        refused=_FLAG,
+        persons=_NUMBER,
+        accepted=_NUMBER,
+        duplicates=_NUMBER,
     ),
     "Status": _object(
         sides={"type": "object", "additionalProperties": _ref("SideStatus")},

@@ -24,6 +24,7 @@ CODES: Final[Mapping[str, tuple[int, str]]] = {
     "role-too-low": (403, "The API token's role does not allow this"),
     "not-found": (404, "There is nothing at this address"),
     "unknown-mapping": (404, "No mapping in force has this name"),
+    "unknown-event": (404, "There is no event of this number that can be taken"),
     "oauth-not-configured": (404, "Tokens are not issued here"),
     "qualifio-not-available": (404, "This version has no Qualifio webhook"),
     "method-not-allowed": (405, "This address does not answer this method"),

@@ -12,7 +12,8 @@ from consent_sync.ports.clock import Clock
 from consent_sync.ports.store import Ledger
 from consent_sync.services.intake import Intake
 from consent_sync.services.lookup import Lookup
-from consent_sync.web.api import PERSON, PREFIX, TIMELINE, Api
+from consent_sync.services.replay import Replay
+from consent_sync.web.api import PERSON, PREFIX, REPLAY, TIMELINE, Api
 from consent_sync.web.auth import ApiGate, Lock
 from consent_sync.web.bodies import MAX_BODY
 from consent_sync.web.health import Check, Health
@@ -28,6 +29,7 @@ class Parts:
 
     intake: Intake
     lookup: Lookup
+    replay: Replay
     ledger: Ledger
     clock: Clock
     metrics: Metrics
@@ -40,7 +42,7 @@ class Parts:
 def http_application(parts: Parts) -> web.Application:
     """Return the application that answers every route."""
     hooks = Hooks(parts.intake, parts.locks, parts.metrics)
-    api = Api(parts.gate, parts.lookup, parts.ledger, parts.clock)
+    api = Api(parts.gate, parts.lookup, parts.replay, parts.ledger, parts.clock)
     health = Health(parts.checks)
     page = MetricsPage(parts.metrics, parts.ledger, parts.clock)
 
@@ -68,6 +70,7 @@ def http_application(parts: Parts) -> web.Application:
     add("GET", "/metrics", page.show)
     add("GET", PERSON, api.person)
     add("GET", TIMELINE, api.timeline)
+    add("POST", REPLAY, api.replay)
     add("GET", f"{PREFIX}/status", api.status)
     add("GET", f"{PREFIX}/openapi.json", api.openapi)
     add("*", "/{rest:(?s:.*)}", nothing_here)

@@ -72,6 +72,7 @@ def parts_of(application: Application) -> Parts:
     return Parts(
         intake=application.intake,
         lookup=application.lookup,
+        replay=application.replay,
         ledger=application.store,
         clock=clock,
         metrics=application.metrics,

@@ -14,6 +14,7 @@ from consent_sync.domain.rules import Rules
 from consent_sync.ports.store import StoredEvent
 from consent_sync.services.intake import Intake
 from consent_sync.services.lookup import Lookup
+from consent_sync.services.replay import Replay, ReplayLook
 from consent_sync.services.profiles import ProfileIndex
 from consent_sync.web.auth import ApiGate, ApiToken, Keys, Lock
 from consent_sync.web.health import Check
@@ -52,15 +53,14 @@ class House:
 
     def parts(self) -> Parts:
         tokens = Tokens(*CLIENT, self.clock) if self.oauth else None
+        actito = ActitoReceiver()
+        intake = Intake(self.store, self.mappings, self.didomi, actito, self.clock, ProfileIndex())
+        look = ReplayLook(
+            self.store, self.mappings, self.didomi, actito, lambda mapping: mapping.account
+        )
         return Parts(
-            intake=Intake(
-                self.store,
-                self.mappings,
-                self.didomi,
-                ActitoReceiver(),
-                self.clock,
-                ProfileIndex(),
-            ),
+            intake=intake,
+            replay=Replay(look, intake, self.clock),
             lookup=Lookup(self.store, self.mappings, Rules()),
             ledger=self.store,
             clock=self.clock,
