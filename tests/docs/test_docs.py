@@ -137,6 +137,22 @@ def test_every_code_of_the_program_is_listed() -> None:
     assert {code for code in used if isinstance(code, str) and f"`{code}`" not in ERRORS} == set()
 
 
+def test_told_messages_are_messages_of_the_program() -> None:
+    """The messages at the start are told in the program's own words."""
+    rows = re.findall(r"(?m)^\| (`.+`) \| ", ERRORS.partition("### Messages at the start")[2])
+    parts = [
+        part for row in rows for word in re.findall(r"`(.+?)`", row) for part in word.split("…")
+    ]
+    said = "".join(
+        node.value
+        for _, tree in python_files("consent_sync")
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    )
+
+    assert [part for part in parts if part.strip() not in said] == []
+
+
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_a_line_of_prose_is_one_sentence(page: Path) -> None:
     """A sentence has a line of its own, so that a change shows which sentence changed."""
