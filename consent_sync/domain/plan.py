@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from consent_sync.domain.consent import Choice, Statement
 from consent_sync.domain.identity import Normalise, Side
-from consent_sync.domain.lines import Context, line_state
+from consent_sync.domain.lines import Context, line_state, own_writes
 from consent_sync.domain.mapping import CreateFor, Line, Mapping, SyncMode
 from consent_sync.domain.rules import Rules
 from consent_sync.domain.state import LineState, PersonState, Presence
@@ -185,7 +185,11 @@ def _raise(
     context: Context,
     looked: frozenset[Side],
 ) -> _Step:
-    sources = _other_grants(side, known)
+    sources = _grants_for(side, known)
+    agreed = known.agreed.get(side)
+    if not sources and agreed is not None and agreed.choice is Choice.DENIED:
+        reason = f"{_title(side)} holds a refusal that does not fit what the person said there"
+        return _Step(side, verdict=Verdict.HELD_REVIEW, reason=reason)
     if not sources:
         return _Step(side, reason="an agreement is raised on a side only by the other side's word")
     if side is Side.DIDOMI and len(state.spellings) > 1:
@@ -255,11 +259,22 @@ def _news(side: Side, known: LineState, wish: Choice) -> bool:
     )
 
 
-def _other_grants(side: Side, known: LineState) -> list[Statement]:
+def _grants_for(side: Side, known: LineState) -> list[Statement]:
+    """Return the grants that may raise this side: another side's, or its own that we overwrote.
+
+    A side is never raised by its own word, except where the no that it holds is one we wrote and
+    the person's own yes there has turned out to be the newer choice.
+    """
+    agreed = known.agreed.get(side)
+    ours = (
+        agreed is not None
+        and agreed.choice is Choice.DENIED
+        and bool(own_writes(known, side, Choice.DENIED))
+    )
     return [
         said
         for other, said in known.latest.items()
-        if other is not side and said.choice is Choice.GRANTED
+        if said.choice is Choice.GRANTED and (other is not side or ours)
     ]
 
 

@@ -61,10 +61,10 @@ class History:
     def click(self, side: str, choice: Choice) -> None:
         """Let the person choose.
 
-        Saying in Actito what it holds already is no choice here: its webhook cannot be told from
-        an echo of ours (docs/explanation/consent-rules.md names this open history).
+        Refusing in Actito what is refused there already is no choice here: its webhook cannot be
+        told from an echo of ours (docs/explanation/consent-rules.md names this open history).
         """
-        if side == "didomi" or self.sides()[1] is not choice:
+        if side == "didomi" or choice is YES or self.sides()[1] is not NO:
             self.clicks.append(Click(self.engine.clock.now(), side, choice))
         if side == "didomi":
             self.engine.didomi.click(ANN, {EMAIL: choice})
