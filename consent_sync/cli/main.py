@@ -1,11 +1,57 @@
-"""The command edge: arguments in, exit codes out."""
+"""The command edge: arguments in, sentences and exit codes out."""
 
+import sys
+import traceback
 from importlib.metadata import version
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
+from typer.exceptions import TyperException
 
-app = typer.Typer(no_args_is_help=True, add_completion=False)
+from consent_sync.cli import serve, validate
+from consent_sync.cli.exits import FOUND_SOMETHING, WRONG_CONFIGURATION, CommandError
+from consent_sync.domain.errors import ConsentSyncError
+
+
+class CommandEdge(TyperGroup):
+    """Turns whatever a command raises into one sentence on stderr and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was asked for; raises only what typer itself deals with."""
+        try:
+            return super().invoke(ctx)
+        except (TyperException, typer.Exit, typer.Abort, BrokenPipeError):
+            raise
+        except Exception as error:
+            # One of the few broad handlers: a person gets a sentence, never a traceback.
+            code = _told(error)
+        raise typer.Exit(code)
+
+
+def _told(error: Exception) -> int:
+    from consent_sync.app.settings import SettingsError
+
+    if isinstance(error, CommandError):
+        sentence, code = str(error), error.code
+    elif isinstance(error, SettingsError):
+        sentence, code = str(error), WRONG_CONFIGURATION
+    elif isinstance(error, ConsentSyncError):
+        sentence, code = str(error), FOUND_SOMETHING
+    else:
+        # What it says may quote a person or a secret, so only what it is and where it was.
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{Path(last.filename).name}:{last.lineno}"
+        sentence = f"something unforeseen happened: {type(error).__name__} at {where}"
+        code = FOUND_SOMETHING
+    print(f"consent-sync: {sentence}", file=sys.stderr)
+    return code
+
+
+app = typer.Typer(
+    cls=CommandEdge, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+)
 
 
 def _show_version(wanted: bool) -> None:
@@ -22,6 +68,10 @@ def consent_sync(
     ] = False,
 ) -> None:
     """Keep consent choices the same in Didomi and Actito, in both directions."""
+
+
+app.command("serve")(serve.command)
+app.command("validate")(validate.command)
 
 
 def main() -> None:

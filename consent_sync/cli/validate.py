@@ -3,18 +3,16 @@
 import json
 import os
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
-from dotenv import dotenv_values
 from rich.console import Console
 from rich.text import Text
 
 from consent_sync.adapters.mapping_files import FolderReading, Problem, read_file, read_folder
 from consent_sync.app.settings import one_setting
-
-WRONG_CONFIGURATION: Final = 78
-"""The exit code when a file cannot be used (`EX_CONFIG` of sysexits)."""
+from consent_sync.cli.dotenv import dotenv_here
+from consent_sync.cli.exits import WRONG_CONFIGURATION
 
 
 def command(
@@ -26,7 +24,7 @@ def command(
 ) -> None:
     """Check the mapping files; the exit code is 0 when all can be used, else 78."""
     if path is None:
-        path = Path(one_setting("MAPPINGS_DIR", os.environ, dotenv_values(".env")))
+        path = Path(one_setting("MAPPINGS_DIR", os.environ, dotenv_here()))
     reading = check(path)
     if as_json:
         typer.echo(json.dumps(report(reading), indent=2, ensure_ascii=False))

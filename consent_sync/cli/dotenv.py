@@ -1,0 +1,13 @@
+"""The `.env` file of the folder that a command is started in."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from dotenv import dotenv_values
+
+FILE: Final = ".env"
+
+
+def dotenv_here() -> Mapping[str, str | None]:
+    """Return what the `.env` file here says, nothing without one; a `$` in it is a `$`."""
+    return dotenv_values(FILE, interpolate=False)

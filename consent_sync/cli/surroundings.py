@@ -1,0 +1,52 @@
+"""What a command is surrounded by: the settings, the database and the mapping files."""
+
+import os
+import shutil
+from pathlib import Path
+
+from consent_sync.adapters.clock import SystemClock
+from consent_sync.adapters.mapping_files import MappingFolder
+from consent_sync.adapters.storage.reader import SqliteReader
+from consent_sync.adapters.telemetry import Fingerprint
+from consent_sync.app.bootstrap import database_file, key_file
+from consent_sync.app.settings import Settings
+from consent_sync.cli.dotenv import dotenv_here
+from consent_sync.cli.exits import WRONG_CONFIGURATION, CommandError
+
+
+def settings_here() -> Settings:
+    """Return the settings of the environment and the `.env` file; raise SettingsError."""
+    return Settings.from_variables(os.environ, dotenv_here())
+
+
+def reader_of(settings: Settings) -> SqliteReader:
+    """Return a look into the database, also while a server owns it; raise CommandError."""
+    file = database_file(settings)
+    if not file.is_file():
+        raise CommandError(
+            f"there is no database {file} yet; `consent-sync serve` makes it, "
+            "CONSENT_SYNC_DATABASE_URL says where",
+            WRONG_CONFIGURATION,
+        )
+    return SqliteReader(file)
+
+
+def mappings_of(settings: Settings) -> MappingFolder:
+    """Return the mapping files, read once."""
+    folder = MappingFolder(settings.mappings_dir, SystemClock())
+    folder.load()
+    return folder
+
+
+def fingerprint_of(settings: Settings) -> Fingerprint | None:
+    """Return how the logs of this installation name people, None when they have no key yet."""
+    given = settings.fingerprint_key
+    if given:
+        return Fingerprint(given.encode())
+    file = key_file(database_file(settings))
+    return Fingerprint(file.read_bytes()) if file.is_file() else None
+
+
+def free_bytes(path: Path) -> int:
+    """Return how much room is left where this path is or would be; raise OSError."""
+    return shutil.disk_usage(path if path.is_dir() else path.parent).free
