@@ -34,6 +34,7 @@ __all__ = [
     "Settings",
     "SettingsError",
     "one_setting",
+    "rows_of",
     "specs",
 ]
 
@@ -256,12 +257,7 @@ class Settings:
 
     def rows(self) -> tuple[Row, ...]:
         """Return every setting with its value, secrets masked, its origin and its meaning."""
-        return tuple(
-            Row(
-                entry.variable, entry.spec.shown(entry.text), entry.origin.value, entry.spec.meaning
-            )
-            for entry in self.entries
-        )
+        return tuple(_row(entry) for entry in self.entries)
 
     def __repr__(self) -> str:
         values = ", ".join(f"{row.name}={row.value!r}" for row in self.rows())
@@ -289,6 +285,18 @@ def specs() -> tuple[Spec, ...]:
 
 def _is_declared(hint: object) -> bool:
     return get_origin(hint) is Annotated
+
+
+def rows_of(
+    variables: Mapping[str, str], dotenv: Mapping[str, str | None] | None = None
+) -> tuple[Row, ...]:
+    """Return what `Settings.rows` does, also where the settings do not allow a start."""
+    return tuple(_row(entry) for _, entry in _entries(Variables(variables, dotenv))[0])
+
+
+def _row(entry: Entry) -> Row:
+    spec = entry.spec
+    return Row(entry.variable, spec.shown(entry.text), entry.origin.value, spec.meaning)
 
 
 def one_setting(

@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from consent_sync.cli import serve, validate
+from consent_sync.cli import serve, settings, simulate, validate
 from consent_sync.cli.exits import FOUND_SOMETHING, WRONG_CONFIGURATION, CommandError
 from consent_sync.domain.errors import ConsentSyncError
 
@@ -71,6 +71,8 @@ def consent_sync(
 
 
 app.command("serve")(serve.command)
+app.command("simulate")(simulate.command)
+app.command("settings")(settings.command)
 app.command("validate")(validate.command)
 
 
