@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from consent_sync.cli import serve, settings, simulate, validate
+from consent_sync.cli import events, explain, serve, settings, simulate, status, tail, validate
 from consent_sync.cli.exits import FOUND_SOMETHING, WRONG_CONFIGURATION, CommandError
 from consent_sync.domain.errors import ConsentSyncError
 
@@ -72,6 +72,10 @@ def consent_sync(
 
 app.command("serve")(serve.command)
 app.command("simulate")(simulate.command)
+app.command("explain")(explain.command)
+app.command("status")(status.command)
+app.command("tail")(tail.command)
+app.add_typer(events.app, name="events")
 app.command("settings")(settings.command)
 app.command("validate")(validate.command)
 

@@ -11,6 +11,10 @@ from consent_sync.domain.errors import StoreError
 _PRIVATE: Final = 0o600
 
 
+class InUseError(StoreError):
+    """Another process of ours owns the database."""
+
+
 def take(path: Path) -> int:
     """Become the only owner of the database and return what `let_go` needs.
 
@@ -65,7 +69,7 @@ def _lock(lock: int, path: Path) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         owner = os.pread(lock, 20, 0).decode("ascii", "replace").strip() or "unknown"
-        raise StoreError(
+        raise InUseError(
             f"the database {path} is in use by another consent-sync process (number {owner}); "
             "stop that one first, or choose another file in CONSENT_SYNC_DATABASE_URL"
         ) from error

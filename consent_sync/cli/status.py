@@ -1,0 +1,71 @@
+"""`consent-sync status`: how things stand, in counts and ages."""
+
+import asyncio
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from consent_sync.cli.exits import FOUND_SOMETHING
+from consent_sync.cli.output import AS_JSON, counted, moment, print_json, say, show_table
+from consent_sync.domain.identity import Side
+from consent_sync.domain.moments import SECOND, Micros
+
+if TYPE_CHECKING:
+    from consent_sync.ports.store import StoreStatus
+
+
+def command(as_json: Annotated[bool, AS_JSON] = False) -> None:
+    """Print how things stand; the exit code is 1 when something failed or is held for a person."""
+    from consent_sync.adapters.clock import SystemClock
+    from consent_sync.cli.surroundings import reader_of, settings_here
+    from consent_sync.web.api import status_view
+
+    now = SystemClock().now()
+    status = asyncio.run(reader_of(settings_here()).status())
+    if as_json:
+        print_json(status_view(status, now))
+    else:
+        _show(status, now)
+    if status.failed or status.held:
+        raise typer.Exit(FOUND_SOMETHING)
+
+
+def _show(status: "StoreStatus", now: Micros) -> None:
+    show_table(
+        ("side", "events", "refused", "last event (UTC)", "age"),
+        [
+            (
+                side.value,
+                str(one.events),
+                str(one.refused),
+                "never" if one.last_event_at is None else moment(one.last_event_at),
+                _age(one.last_event_at, now),
+            )
+            for side in Side
+            if (one := status.sides.get(side)) is not None
+        ],
+    )
+    say()
+    say(f"{counted(status.persons, 'person')} known")
+    waiting = status.oldest_waiting_at
+    since = f", the oldest for {_age(waiting, now)}" if waiting is not None else ""
+    say(f"{counted(status.waiting_turns, 'turn')} waiting{since}")
+    say(f"{counted(status.retrying_turns, 'turn')} to be taken again later")
+    opt_out = status.oldest_waiting_optout_at
+    if opt_out is not None:
+        say(
+            f"the oldest opt-out that is not on both sides yet waits for {_age(opt_out, now)}",
+            "red",
+        )
+    say(f"{counted(status.held, 'line')} held for a person", "yellow" if status.held else "")
+    say(f"{counted(status.failed, 'line')} failed for good", "red" if status.failed else "")
+
+
+def _age(at: Micros | None, now: Micros) -> str:
+    if at is None:
+        return "-"
+    seconds = max(0, (now - at) // SECOND)
+    for size, word in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        if seconds >= size:
+            return counted(seconds // size, word)
+    return counted(seconds, "second")
