@@ -83,7 +83,7 @@ def show(
         print_json({**_plain(event), "body": _body(event.body)})
         return
     for name, value in _plain(event).items():
-        say(f"{name:<12} {'-' if value in (None, '') else value}")
+        say(f"{name:<12} {_shown(value)}")
     say()
     say(_pretty(event.body))
 
@@ -194,6 +194,12 @@ def _plain(event: "StoredEvent") -> dict[str, object]:
         "problem": event.problem or None,
         "waiting": event.waiting,
     }
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "-" if value is None else str(value)
 
 
 def _body(body: bytes) -> Any:

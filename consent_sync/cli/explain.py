@@ -10,7 +10,6 @@ import typer
 from consent_sync.cli.exits import WRONG_USAGE, CommandError
 from consent_sync.cli.output import AS_JSON, moment_of, print_json, say, show_table
 from consent_sync.domain.consent import Choice
-from consent_sync.domain.verdicts import Kind
 
 if TYPE_CHECKING:
     from consent_sync.app.settings import Settings
@@ -21,6 +20,9 @@ if TYPE_CHECKING:
         SideView,
         TimelineEntry,
     )
+
+_OTHER_LINES = "*"
+"""Entries that only say that nothing is new on the other lines; they are left to --json."""
 
 _HOLDS = {
     Choice.GRANTED: "yes",
@@ -97,14 +99,23 @@ def _show_mapping(view: "MappingView") -> None:
         say("  Actito has no profile for this person.", "yellow")
     if view.user == "missing":
         say("  Didomi does not know this person.", "yellow")
+    silent = [line.line for line in view.lines if _nobody_chose(line)]
     for line in view.lines:
-        _show_line(line, view.file)
+        if line.line not in silent:
+            _show_line(line, view.file)
+    if silent:
+        say(f"  {', '.join(silent)}: nobody has made a choice, which is not a refusal")
     if view.waiting:
         numbers = ", ".join(str(one.event) for one in view.waiting)
         say(f"  Not decided yet: event {numbers}.", "yellow")
 
 
 _NOBODY = "  Nothing was ever received about this person."
+
+
+def _nobody_chose(line: "LineView") -> bool:
+    choices = (line.desired, line.didomi.choice, line.actito.choice)
+    return all(choice is Choice.NONE for choice in choices)
 
 
 def _show_line(line: "LineView", file: str) -> None:
@@ -149,25 +160,26 @@ def _when(side: "SideView") -> str:
 
 def _show_timeline(entries: "Sequence[TimelineEntry]") -> None:
     show_table(
-        ("when (UTC)", "what", "side", "line", "choice", "verdict", "why"),
+        ("when (UTC)", "what", "and why"),
         [
-            (
-                moment_of(entry.at),
-                entry.kind.value,
-                "" if entry.side is None else entry.side.value,
-                _about(entry),
-                "" if entry.choice is None else _HOLDS[entry.choice],
-                entry.verdict or "",
-                entry.reason,
-            )
+            (moment_of(entry.at), entry.kind.value, _told(entry))
             for entry in entries
+            if entry.line != _OTHER_LINES
         ],
-        styles={"failed": "red", "applied": "green", "confirmed": "green"},
+        styles={"failed": "red", "sent": "green", "confirmed": "green"},
         title="What happened, newest first",
+        unbroken=2,
     )
 
 
-def _about(entry: "TimelineEntry") -> str:
-    if entry.kind is Kind.RECEIVED and entry.event is not None:
-        return f"event {entry.event}"
-    return entry.line or ""
+def _told(entry: "TimelineEntry") -> str:
+    """Return an entry as `Actito, event 4: refused in Actito (applied)`."""
+    choice = "" if entry.choice is None else f" {_HOLDS[entry.choice]}"
+    about = [
+        "" if entry.side is None else entry.side.capitalize(),
+        "" if entry.event is None else f"event {entry.event}",
+        "" if entry.line is None else f"{entry.line}{choice}",
+    ]
+    named = ", ".join(part for part in about if part)
+    verdict = "" if entry.verdict is None else f" ({entry.verdict})"
+    return f"{named}: {entry.reason}{verdict}" if named else f"{entry.reason}{verdict}"

@@ -9,6 +9,7 @@ import orjson
 import typer
 from rich import box
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -53,9 +54,14 @@ def print_json_line(value: object) -> None:
 
 
 def say(text: str = "", style: str = "") -> None:
-    """Print a line; colours only on a terminal, broken only there."""
+    """Print a line; coloured and broken to fit only on a terminal."""
     console = _console()
-    console.print(Text(printable(text), style), soft_wrap=not console.is_terminal)
+    if not console.is_terminal:
+        typer.echo(printable(text))
+        return
+    bare = text.lstrip(" ")
+    # What does not fit goes on below its own beginning.
+    console.print(Padding(Text(printable(bare), style), (0, 0, 0, len(text) - len(bare))))
 
 
 def show_table(
@@ -64,15 +70,20 @@ def show_table(
     *,
     styles: Mapping[str, str] | None = None,
     title: str = "",
+    unbroken: int = 1,
 ) -> None:
-    """Print a table; `styles` gives the colour of a cell by its text."""
+    """Print a table; `styles` gives the colour of a cell by its text.
+
+    The first `unbroken` columns keep their width where the terminal is narrow.
+    """
     console = _console()
     if not console.is_terminal:
         _plain(columns, rows, title)
         return
-    table = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold")
+    table = Table(box=box.SIMPLE_HEAD, title=title or None, pad_edge=False)
+    table.title_justify, table.title_style = "left", "bold"
+    for at, column in enumerate(columns):
+        table.add_column(column, overflow="fold", no_wrap=at < unbroken)
     for row in rows:
         table.add_row(*(Text(printable(cell), (styles or {}).get(cell, "")) for cell in row))
     console.print(table)
