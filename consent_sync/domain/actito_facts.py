@@ -199,7 +199,7 @@ class _Look:
         if agreed is None:
             return self._first_sight()
         if self.shown is agreed.choice:
-            return _Result(self._repeated())
+            return self._to_and_fro() if self._went_to_and_fro() else _Result(self._repeated())
         if self.shown is Choice.NONE:
             return self._vanished(agreed)
         if self.shown is Choice.GRANTED and not agreed.confirmed and not self._came_back(agreed):
@@ -281,6 +281,29 @@ class _Look:
             "the person refused in Actito while our agreement was on its way; the refusal stands",
             Choice.DENIED,
         )
+
+    def _went_to_and_fro(self) -> bool:
+        """Say whether a hint shows a yes between the no that was known and the no that is shown.
+
+        Then the no is one more refusal, which matters where the other side has agreed meanwhile.
+        """
+        other = self.known.latest.get(Side.DIDOMI)
+        if self.shown is not Choice.DENIED or other is None or other.choice is not Choice.GRANTED:
+            return False
+        delay = self.context.rules.webhook_max_delay
+        grants = own_writes(self.known, Side.ACTITO, Choice.GRANTED)
+        return any(
+            hint.choice(self.line) is Choice.GRANTED
+            and not any(
+                write.sent_at <= hint.item.received_at <= write.sent_at + delay for write in grants
+            )
+            for hint in self.hints
+        )
+
+    def _to_and_fro(self) -> _Result:
+        said = self._said(Choice.DENIED, OPEN, None)
+        known, added = add_statement(self.line, self._settled(), said)
+        return _Result(known, added)
 
     def _came_back(self, agreed: Agreed) -> bool:
         """Say whether a webhook shows a yes that arrived after our unconfirmed no was sent."""

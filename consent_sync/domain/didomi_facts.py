@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from consent_sync.domain.attributes import attributes_from
-from consent_sync.domain.consent import Agreed, Choice, ConsentTree, Statement
+from consent_sync.domain.consent import Agreed, Choice, ConsentTree, Pick, Statement
 from consent_sync.domain.events import (
     ConsentEvent,
     DidomiItem,
@@ -135,7 +135,12 @@ def _fold_event(state: PersonState, event: ConsentEvent, item: Item, context: Co
     added: list[tuple[str, Added]] = []
     for line in context.mapping.lines:
         known = line_state(state, line)
-        choice = choice_at(event.tree, line.node, was_granted=_was_granted(known))
+        choice = choice_at(
+            event.tree,
+            line.node,
+            held=_held(known),
+            chosen=event.origin is None,
+        )
         if choice is Choice.NONE:
             continue
         said = Statement(
@@ -148,19 +153,55 @@ def _fold_event(state: PersonState, event: ConsentEvent, item: Item, context: Co
             delay=max(0, reached - not_before),
             evidence=f"event {item.id}",
         )
-        known, how = add_statement(line, known, said)
-        state = with_line(state, line, _holding(known, choice, created, made))
+        known, how = _with_option(state, line, known, said)
+        state = with_line(state, line, known)
         added.append((line.id, how))
     pending = {key: at for key, at in state.pending.items() if key != event.id}
     state = replace(state, pending=pending) if len(pending) != len(state.pending) else state
     return _Folded(_with_lists(state, event.tree, created), tuple(added))
 
 
+def _with_option(
+    state: PersonState, line: Line, known: LineState, said: Statement
+) -> tuple[LineState, Added]:
+    """Take in what an event says about one line; of an option, only what its list changed.
+
+    A list names all that is ticked on a page. An option that was ticked before is therefore no new
+    yes: it would overrule a no from Actito that had not reached Didomi yet. And a yes in a list
+    that is older than a known list without that option was taken back there.
+    """
+    agreed, latest = known.agreed.get(Side.DIDOMI), known.latest.get(Side.DIDOMI)
+    if line.node.option and said.choice is Choice.GRANTED:
+        newer = _newer_list_without(state, line, said)
+        if newer is not None and (agreed is None or agreed.choice is Choice.NONE):
+            said = replace(
+                said,
+                id=f"list-{newer}",
+                choice=Choice.DENIED,
+                not_before=newer,
+                not_after=max(newer, said.not_after),
+                dated=newer,
+            )
+        elif agreed is not None and agreed.choice is Choice.GRANTED:
+            if agreed.known or (latest is not None and latest.choice is Choice.GRANTED):
+                return _holding(known, said.choice, said.dated, said.not_after), Added.KNOWN
+            said = replace(said, not_before=min(said.not_before, agreed.as_of))
+    known, how = add_statement(line, known, said)
+    return _holding(known, said.choice, said.dated, said.not_after), how
+
+
+def _newer_list_without(state: PersonState, line: Line, said: Statement) -> Micros | None:
+    held = state.picks.get(Pick(line.node.purpose, line.node.preference))
+    if held is None or held.dated <= said.dated or line.node.option in held.options:
+        return None
+    return held.dated
+
+
 def _fold_own(state: PersonState, event: ConsentEvent, context: Context) -> PersonState:
     """Our own event came back: it was stored, whatever the answer to our call was."""
     for line in context.mapping.lines:
         known = line_state(state, line)
-        choice = choice_at(event.tree, line.node, was_granted=_was_granted(known))
+        choice = choice_at(event.tree, line.node, held=_held(known))
         agreed = known.agreed.get(Side.DIDOMI)
         if choice is Choice.NONE:
             continue
@@ -193,8 +234,8 @@ def _fold_shown(state: PersonState, content: DidomiItem, item: Item, context: Co
     added: list[tuple[str, Added]] = []
     for line in context.mapping.lines:
         known = line_state(state, line)
-        choice = choice_at(tree, line.node, was_granted=_was_granted(known))
-        named_too = choice_at(named, line.node, was_granted=_was_granted(known))
+        choice = choice_at(tree, line.node, held=_held(known))
+        named_too = choice_at(named, line.node, held=_held(known), chosen=True)
         if choice is Choice.NONE or named_too is not Choice.NONE:
             continue
         known, how = _differing(
@@ -238,8 +279,13 @@ def _differing(
 def _line_after_reading(
     line: Line, known: LineState, seen: UserReading, dated: Micros, context: Context
 ) -> LineState:
-    choice = choice_at(seen.tree, line.node, was_granted=_was_granted(known))
     agreed = known.agreed.get(Side.DIDOMI)
+    # At first sight an option outside of its list counts as refused: only a baseline, and careful.
+    choice = choice_at(seen.tree, line.node, held=_held(known), chosen=agreed is None)
+    if choice is Choice.NONE and agreed is not None and agreed.choice is Choice.DENIED:
+        # A cleared list may be left out altogether, and a refusal that is gone is still no yes.
+        gone = not agreed.confirmed and not line.node.option
+        choice = Choice.NONE if gone else Choice.DENIED
     if agreed is not None and _lagging(known, agreed, seen, choice, dated):
         return known
     refused = choice is Choice.DENIED
@@ -299,9 +345,9 @@ def _holding(known: LineState, choice: Choice, dated: Micros, seen_at: Micros) -
     return with_refusal(known, Side.DIDOMI, seen_at) if choice is Choice.DENIED else known
 
 
-def _was_granted(known: LineState) -> bool:
+def _held(known: LineState) -> Choice:
     agreed = known.agreed.get(Side.DIDOMI)
-    return agreed is not None and agreed.choice is Choice.GRANTED
+    return Choice.NONE if agreed is None else agreed.choice
 
 
 def _with_lists(state: PersonState, tree: ConsentTree, dated: Micros) -> PersonState:

@@ -289,6 +289,9 @@ def _in_time(said: Statement, side: Side, known: LineState, rules: Rules) -> boo
     if late and refused_at is not None and said.not_before < refused_at:
         return False
     agreed, latest = known.agreed.get(side), known.latest.get(side)
+    if side is Side.DIDOMI and said.side is side and agreed is not None:
+        # Our own no was dated just past the yes; what is dated later is not only ours.
+        return agreed.as_of <= said.dated + rules.tolerance
     untold = (
         side is Side.DIDOMI
         and agreed is not None

@@ -4,12 +4,14 @@ from consent_sync.domain.consent import Choice, ConsentTree, Node, Pick
 from consent_sync.domain.mapping import Line
 
 
-def choice_at(tree: ConsentTree, node: Node, *, was_granted: bool) -> Choice:
+def choice_at(tree: ConsentTree, node: Node, *, held: Choice, chosen: bool = False) -> Choice:
     """Return what the tree says about one node; NONE when it says nothing about it.
 
-    An option that is missing from a list is refused: a list is always sent whole. A list that is
-    sent empty refuses only what was granted before, because an empty list may also mean that
-    nobody has chosen yet (Didomi does not document how a cleared list looks).
+    `chosen` says that the tree is what a person chose, all at once: then an option that is missing
+    from a list is refused, because a list is always sent whole. A list that is only shown, or that
+    an engine wrote, refuses only what was granted or refused before (`held`): nobody may ever have
+    chosen the rest. The same holds for an empty list, which may also mean that nobody has chosen
+    yet (Didomi does not document how a cleared list looks).
     """
     if not node.option:
         return tree.nodes.get(node, Choice.NONE)
@@ -18,7 +20,8 @@ def choice_at(tree: ConsentTree, node: Node, *, was_granted: bool) -> Choice:
         return Choice.NONE
     if node.option in options:
         return Choice.GRANTED
-    return Choice.DENIED if options or was_granted else Choice.NONE
+    refused = held is not Choice.NONE or (chosen and options)
+    return Choice.DENIED if refused else Choice.NONE
 
 
 def choice_from_subscription(line: Line, *, subscribed: bool) -> Choice:

@@ -112,10 +112,11 @@ def events_draft(
     grants = [line for line in lines if line not in denials]
     events: list[ConsentDraft] = []
     writes: list[Write] = []
-    for group, dated in ((denials, _denied_at), (grants, _granted_at)):
-        if not group:
-            continue
-        created_at = dated(state, group, context)
+    groups = [(_denied_at(state, denials, context), denials)] if denials else []
+    groups += [(_granted_at(state, grants, context), grants)] if grants else []
+    # Oldest date first: a webhook that shows the user between two of our events must not seem
+    # newer than the one that is still to come.
+    for created_at, group in sorted(groups, key=lambda pair: pair[0]):
         for ouid in didomi_ouids(state, context):
             event = _event(state, group, choices, created_at, ouid, context)
             events.append(event)
@@ -210,8 +211,8 @@ def _granted_at(state: PersonState, group: Sequence[Line], context: Context) -> 
     latest = [
         said.not_before if said.not_before != OPEN else said.not_after
         for line in group
-        for side, said in line_state(state, line).latest.items()
-        if side is not Side.DIDOMI and said.choice is Choice.GRANTED
+        for said in line_state(state, line).latest.values()
+        if said.choice is Choice.GRANTED
     ]
     return _past_what_is_held(min(latest, default=context.now), state, group)
 

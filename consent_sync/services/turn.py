@@ -21,7 +21,7 @@ from consent_sync.domain.lines import (
 )
 from consent_sync.domain.mapping import Mapping
 from consent_sync.domain.moments import SECOND, Micros
-from consent_sync.domain.plan import Decision, Plan, plan_changes
+from consent_sync.domain.plan import Decision, Plan, desired_choice, plan_changes
 from consent_sync.domain.retry import next_attempt
 from consent_sync.domain.state import LineState
 from consent_sync.domain.verdicts import Entry, Kind, Verdict
@@ -358,8 +358,9 @@ class TurnRun:
         for line in self._mapping.lines:
             known = line_state(self._progress.state, line)
             failed += bool(known.failed)
-            unwritten = plan.actito.get(line.id), plan.didomi.get(line.id)
-            if Choice.DENIED in unwritten or known.failed:
+            unwritten = line.id in {*plan.actito, *plan.didomi, *plan.waiting}
+            wish = desired_choice(line, known, self._tools.rules)
+            if wish.choice is Choice.DENIED and (unwritten or known.failed):
                 waiting += [
                     said.not_after for said in known.latest.values() if said.choice is Choice.DENIED
                 ]

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from collections.abc import Mapping as MappingView
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from consent_sync.domain.consent import Choice, ConsentTree, Node, Pick
 from consent_sync.domain.errors import AbsentError, PermanentError, TemporaryError, UnclearError
@@ -50,6 +51,14 @@ class Faults:
         return self.queue.popleft() if self.queue else ""
 
 
+class Written(NamedTuple):
+    """One value that a write of ours changed: a subscription or a node, and what it became."""
+
+    at: Micros
+    place: str | Node
+    value: bool
+
+
 @dataclass
 class Profile:
     """One Actito profile."""
@@ -70,6 +79,7 @@ class ActitoWorld:
         self.calls: list[str] = []
         self.late: list[Callable[[], None]] = []
         self.raises: list[Micros] = []
+        self.written: list[Written] = []
         self.echoes = True
         self.bad_subscriptions: set[str] = set()
         self.table = TableStructure(
@@ -158,11 +168,19 @@ class ActitoWorld:
         if any(change.subscriptions.values()):
             self.raises.append(self.clock.now())
         profile = self.profiles.setdefault(key, Profile(str(1000 + len(self.profiles))))
+        self.written += [
+            Written(self.clock.now(), name, value)
+            for name, value in change.subscriptions.items()
+            if profile.subscriptions.get(name) is not value
+        ]
         profile.subscriptions.update(change.subscriptions)
         profile.attributes.update(change.attributes)
         if self.echoes:
             names = Names(actito_key=key, profile_id=profile.profile_id)
             self.outbox.append(ProfileHint(names, dict(change.subscriptions), {}))
+
+
+NO_LIST: tuple[frozenset[str], Micros] = (frozenset(), 0)
 
 
 @dataclass
@@ -194,6 +212,7 @@ class DidomiWorld:
         self.clock = clock
         self.nodes: dict[str, dict[Node, _Held]] = {}
         self.picks: dict[str, dict[Pick, tuple[frozenset[str], Micros]]] = {}
+        self.options: dict[Pick, frozenset[str]] = {}
         self.updated: dict[str, Micros] = {}
         self.known: set[str] = set()
         self.outbox: list[DidomiItem] = []
@@ -201,6 +220,7 @@ class DidomiWorld:
         self.calls: list[str] = []
         self.late: list[Callable[[], None]] = []
         self.raises: list[Micros] = []
+        self.written: list[Written] = []
         self.echoes = True
         self.skew: Micros = 0
         self.fanout: tuple[str, ...] = ("event",)
@@ -259,7 +279,10 @@ class DidomiWorld:
         )
 
     def holds(self, ouid: str, node: Node) -> Choice:
-        """Return what Didomi holds for a node."""
+        """Return what Didomi holds for a node; an option that is not in its list is none."""
+        if node.option:
+            options, _ = self.picks.get(ouid, {}).get(Pick(node.purpose, node.preference), NO_LIST)
+            return Choice.GRANTED if node.option in options else Choice.NONE
         held = self.nodes.get(ouid, {}).get(node)
         return held.choice if held else Choice.NONE
 
@@ -307,7 +330,13 @@ class DidomiWorld:
                 dict(draft.nodes),
                 {pick: frozenset(options) for pick, options in draft.picks.items()},
             )
+            before = self._held(draft.ouid)
             self._merge(draft.ouid, tree, draft.created_at)
+            self.written += [
+                Written(self.clock.now(), node, value)
+                for node, value in self._held(draft.ouid).items()
+                if before.get(node) is not value
+            ]
             event = ConsentEvent(
                 draft.id,
                 draft.created_at,
@@ -328,6 +357,16 @@ class DidomiWorld:
                     )
                 )
 
+    def _held(self, ouid: str) -> dict[Node, bool]:
+        """Everything a user holds; an option that left its list is false from then on."""
+        found = {
+            node: held.choice is Choice.GRANTED for node, held in self.nodes.get(ouid, {}).items()
+        }
+        for pick, (options, _) in self.picks.get(ouid, {}).items():
+            for option in self.options.get(pick, frozenset()) | options:
+                found[Node(pick.purpose, pick.preference, option)] = option in options
+        return found
+
     def _fail_before(self, fault: str) -> None:
         if fault == "temporary":
             raise TemporaryError("not now")
@@ -343,5 +382,6 @@ class DidomiWorld:
         for pick, options in tree.picks.items():
             if pick not in picks or picks[pick][1] <= dated:
                 picks[pick] = (options, dated)
+            self.options[pick] = self.options.get(pick, frozenset()) | options
         at = (self.clock.now() + self.skew) // MILLISECOND * MILLISECOND
         self.updated[ouid] = max(self.updated.get(ouid, 0), at if self.wall_dates else dated)

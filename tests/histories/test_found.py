@@ -1,0 +1,160 @@
+"""Histories that once went wrong, each as small as it could be made."""
+
+import pytest
+
+from tests.doubles.engine import Engine
+from tests.doubles.mappings import EMAIL
+from tests.histories.story import ANN, LINES, NO, NONE, TOPICS, YES, Story
+
+NEWSLETTER, SPORTS, WORLD, TEXTS = LINES
+
+
+@pytest.fixture
+def story() -> Story:
+    """Ann with an empty profile and four lines: a channel, two topics, one inverted."""
+    return Story.start()
+
+
+@pytest.fixture
+def engine(story: Story) -> Engine:
+    """Return the engine of the story."""
+    return story.engine
+
+
+def ticks(story: Story, *options: str) -> None:
+    """Let Ann save the page of topics with these ticked."""
+    story.engine.didomi.click(ANN, {}, {TOPICS: frozenset(options)})
+
+
+async def test_a_topic_that_nobody_chose_is_not_refused_by_a_list_of_ours(
+    story: Story, engine: Engine
+) -> None:
+    """A shown list that we wrote for one topic says nothing about the other topics."""
+    engine.didomi.click(ANN, {EMAIL: YES})
+    story.click("actito", SPORTS, YES)
+    engine.didomi.fanout = ("bare user", "event")
+
+    await engine.run()
+
+    assert story.holds(SPORTS) == (YES, YES)
+    assert "News" not in engine.actito.profiles[ANN].subscriptions
+
+
+async def test_a_topic_taken_back_is_not_granted_by_the_older_list_that_comes_later(
+    story: Story, engine: Engine
+) -> None:
+    """An emptied list counts against an older list, even when it was the first one we saw."""
+    ticks(story, "sport")
+    older = engine.didomi.outbox.pop()
+    engine.clock.advance(60)
+    ticks(story)
+    await engine.run()
+    engine.receive(older)
+
+    await engine.run()
+
+    assert story.holds(SPORTS)[1] is not YES
+    assert not [write for write in engine.actito.written if write.value]
+
+
+async def test_a_topic_that_stays_ticked_is_no_new_yes(story: Story, engine: Engine) -> None:
+    """While Didomi is down, a page saved with an old tick does not overrule a no from Actito."""
+    ticks(story, "sport")
+    await engine.run()
+    engine.clock.advance(600)
+    engine.didomi.faults.queue.extend(["temporary"] * 3)
+    story.click("actito", SPORTS, NO)
+    engine.deliver_all()
+    await engine.take(ANN)
+    engine.clock.advance(600)
+    ticks(story, "sport", "news")
+
+    await engine.run()
+
+    assert story.holds(SPORTS) == (NONE, NO)
+    assert story.holds(WORLD) == (YES, YES)
+
+
+async def test_a_topic_ticked_again_after_our_refusal_is_a_new_yes(
+    story: Story, engine: Engine
+) -> None:
+    """Once the no has reached Didomi, ticking the topic again is the newest choice."""
+    ticks(story, "sport")
+    await engine.run()
+    engine.clock.advance(600)
+    story.click("actito", SPORTS, NO)
+    await engine.run()
+    engine.clock.advance(600)
+    ticks(story, "sport")
+
+    await engine.run()
+
+    assert story.holds(SPORTS) == (YES, YES)
+
+
+async def test_a_user_shown_between_two_events_of_ours_makes_no_choice_up(
+    story: Story, engine: Engine
+) -> None:
+    """A no and a yes that go to Didomi together are dated so that neither hides the other."""
+    ticks(story)
+    engine.didomi.fanout = ("event", "user")
+    story.click("actito", NEWSLETTER, NO)
+    engine.clock.advance(5)
+    story.click("actito", SPORTS, YES)
+
+    await engine.run()
+
+    assert story.holds(NEWSLETTER) == (NO, NO)
+    assert story.holds(SPORTS) == (YES, YES)
+
+
+async def test_yes_and_back_to_no_in_actito_is_a_new_refusal(story: Story, engine: Engine) -> None:
+    """A reading that shows what we wrote is a choice where a webhook shows the opposite between."""
+    engine.didomi.click(ANN, {EMAIL: NO})
+    await engine.run()
+    engine.clock.advance(10)
+    engine.didomi.click(ANN, {EMAIL: YES})
+    engine.clock.advance(10)
+    story.click("actito", NEWSLETTER, YES)
+    engine.clock.advance(10)
+    story.click("actito", NEWSLETTER, NO)
+
+    await engine.run()
+
+    assert story.holds(NEWSLETTER) == (NO, NO)
+
+
+async def test_a_cleared_list_that_is_left_out_is_not_written_for_ever(
+    story: Story, engine: Engine
+) -> None:
+    """A refused topic that Didomi no longer lists is settled, even while another line looks."""
+    story.click("didomi", NEWSLETTER, NO)
+    engine.didomi.outbox.clear()
+    ticks(story, "sport")
+    engine.clock.advance(10)
+    story.click("actito", NEWSLETTER, YES)
+    await engine.run()
+    engine.didomi.calls.clear()
+    engine.didomi.picks[ANN].clear()
+    engine.actito.click(ANN, "Other", subscribe=True)
+
+    await engine.run()
+
+    assert story.line(NEWSLETTER).held
+    assert "send" not in engine.didomi.calls
+
+
+async def test_a_refused_topic_that_waits_for_a_look_is_a_waiting_opt_out(
+    story: Story, engine: Engine
+) -> None:
+    """A no that cannot be written before Didomi was read shows among the waiting opt-outs."""
+    ticks(story, "sport")
+    await engine.run()
+    engine.clock.advance(600)
+    engine.didomi.faults.queue.extend(["temporary"])
+    story.click("actito", SPORTS, NO)
+    engine.deliver_all()
+    settlement = await engine.take(ANN)
+
+    assert settlement is not None
+    assert settlement.summary.optout_waiting_since is not None
