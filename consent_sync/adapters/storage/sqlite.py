@@ -39,7 +39,8 @@ class SqliteStore:
     """Keeps the promises of `Store` in one SQLite file.
 
     `queue_calls` and `queue_bytes` bound what waits to be written; above them calls raise
-    StoreError at once.
+    StoreError at once. `page` is how many waiting items are fetched at a time; memory holds the
+    names of four pages of persons, whatever the backlog.
     """
 
     def __init__(
@@ -49,10 +50,12 @@ class SqliteStore:
         *,
         queue_calls: int = 10_000,
         queue_bytes: int = 64 * 1024 * 1024,
+        page: int = 1_000,
     ) -> None:
         self._path = Path(path)
         self._clock = clock
         self._queue_bounds = (queue_calls, queue_bytes)
+        self._page = page
         self._open: Opened | None = None
 
     # --- life ---
@@ -61,7 +64,7 @@ class SqliteStore:
         """Take ownership of the file, make or update it, and start; raise StoreError."""
         if self._open is not None:
             raise StoreError("the store is already open")
-        dispatcher = Dispatcher(self._clock, self._for_turns)
+        dispatcher = Dispatcher(self._clock, self._for_turns, page=self._page)
         opened = await asyncio.to_thread(Opened, self._path, dispatcher, self._queue_bounds)
         opened.start()
         self._open = opened

@@ -13,7 +13,7 @@ from consent_sync.adapters.storage.group_commit import EnvironmentStoreError
 from consent_sync.domain.errors import StoreError
 
 # About 16 MiB: long enough that a page changed often is copied once, short enough to copy fast.
-_CHECKPOINT_PAGES: Final = 4_000
+CHECKPOINT_PAGES: Final = 2_000
 
 _ENVIRONMENT: Final = (
     apsw.FullError,
@@ -71,7 +71,7 @@ class SqliteTransactions:
 
     def tend(self, *, idle: bool) -> None:
         """Copy the WAL file into the database when it has grown, or when there is time."""
-        if self._wal_pages >= (1 if idle else _CHECKPOINT_PAGES):
+        if self._wal_pages >= (1 if idle else CHECKPOINT_PAGES):
             try:
                 self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
             except apsw.Error:
@@ -81,6 +81,8 @@ class SqliteTransactions:
 
     def leave(self) -> None:
         """Copy everything into the database and close the connection."""
+        # Somebody who looks at the file from outside is waited for, but not for long.
+        self._connection.set_busy_timeout(500)
         # Where it fails, the WAL file keeps everything, and the next start reads it from there.
         with suppress(apsw.Error):
             self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Sequence
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from consent_sync.adapters.storage.lanes import Claim, Lanes
 from consent_sync.adapters.storage.settling import Ended
@@ -14,9 +14,6 @@ from consent_sync.ports.clock import Clock
 from consent_sync.ports.store import Settlement, Turn
 
 Result = TypeVar("Result")
-
-_PAGE: Final = 1_000
-_LINE: Final = 4_000
 
 
 class Reading(Protocol):
@@ -30,12 +27,13 @@ class Reading(Protocol):
 class Dispatcher:
     """Who is due, who is claimed, and waking whoever waits. Lives on the event loop."""
 
-    def __init__(self, clock: Clock, reading: Reading) -> None:
+    def __init__(self, clock: Clock, reading: Reading, *, page: int = 1_000) -> None:
         self._clock = clock
         self._reading = reading
+        self._page = page
         self._bell = asyncio.Event()
         self._fetching = asyncio.Lock()
-        self.lanes = Lanes(_LINE)
+        self.lanes = Lanes(4 * page)
 
     # --- handing out ---
 
@@ -152,7 +150,7 @@ class Dispatcher:
 
     async def _fetch_due(self, now: Micros) -> None:
         # Those in the line and the claimed ones are found again; the page is longer by them.
-        limit = _PAGE + self.lanes.busy
+        limit = self._page + self.lanes.busy
         before = self.lanes.next_due
         self.lanes.start_due()
         try:
@@ -166,7 +164,7 @@ class Dispatcher:
         after = self.lanes.cursor
         self.lanes.start_page()
         persons, cursor, last = await self._reading(
-            lambda reader: reader.waiting_page(after, _PAGE, now)
+            lambda reader: reader.waiting_page(after, self._page, now)
         )
         self.lanes.add_page(persons, cursor, last=last)
 

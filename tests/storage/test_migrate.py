@@ -1,0 +1,82 @@
+"""Bringing a database to the layout that the program knows."""
+
+from pathlib import Path
+
+import apsw
+import pytest
+
+from consent_sync.adapters.storage.migrate import migrate
+from consent_sync.adapters.storage.statements import migrations, queries
+
+FIRST = (1, "CREATE TABLE a (x); CREATE TABLE b (x);")
+SECOND = (2, "ALTER TABLE a ADD COLUMN y;")
+BROKEN = (2, "CREATE TABLE c (x); INSERT INTO nowhere VALUES (1);")
+
+
+def layout(connection: apsw.Connection) -> object:
+    return connection.execute("PRAGMA user_version").get
+
+
+def tables(connection: apsw.Connection) -> set[object]:
+    return {row[0] for row in connection.execute("SELECT name FROM sqlite_schema").fetchall()}
+
+
+def test_only_what_is_missing_is_run(tmp_path: Path) -> None:
+    """A database goes on from its own layout, and a second run does nothing."""
+    connection = apsw.Connection(":memory:")
+    migrate(connection, tmp_path, [FIRST])
+    migrate(connection, tmp_path, [FIRST, SECOND])
+    migrate(connection, tmp_path, [FIRST, SECOND])
+
+    assert layout(connection) == 2
+    assert tables(connection) == {"a", "b"}
+
+
+def test_a_step_is_done_whole_or_not_at_all(tmp_path: Path) -> None:
+    """A file that fails leaves the layout of the one before it."""
+    connection = apsw.Connection(":memory:")
+
+    with pytest.raises(apsw.SQLError, match="nowhere"):
+        migrate(connection, tmp_path, [FIRST, BROKEN])
+
+    assert layout(connection) == 1
+    assert tables(connection) == {"a", "b"}
+
+
+def test_the_files_are_numbered_without_gaps() -> None:
+    """Numbers start at one and leave none out."""
+    numbers = [number for number, _ in migrations()]
+
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+# What reads a table from one end and stops after a page.
+MAY_SCAN = {
+    "accepted_events",
+    "announced_persons",
+    "last_numbers",
+    "oldest_optout",
+    "oldest_waiting",
+    "recent_records",
+    "tallies",
+    "waiting_page",
+}
+
+
+@pytest.mark.parametrize("name", sorted(queries()))
+def test_no_query_reads_a_whole_table(name: str, tmp_path: Path) -> None:
+    """Every query finds its rows through a key, so that its cost does not follow the backlog."""
+    connection = apsw.Connection(":memory:")
+    migrate(connection, tmp_path, migrations())
+    sql = queries()[name]
+    plan = connection.execute(f"EXPLAIN QUERY PLAN {sql}", (None,) * sql.count("?")).fetchall()
+    steps = [str(row[3]) for row in plan]
+    scans = [
+        step
+        for step in steps
+        if step.startswith("SCAN")
+        and not any(word in step for word in ("json_each", "wanted", "VALUES", "CONSTANT", "chain"))
+        and step not in {"SCAN ended", "SCAN item USING COVERING INDEX item_repeat"}
+    ]
+
+    assert scans == [] or name in MAY_SCAN, steps
