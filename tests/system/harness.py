@@ -1,6 +1,7 @@
 """The real program as a process of its own, between two simulated platforms in the test's process."""
 
 import asyncio
+import io
 import json
 import os
 import signal
@@ -263,6 +264,14 @@ class Town:
         )
         await self.quiet()
 
+    async def agree_in_actito(self, person: Person, line: str, wanted: bool) -> None:
+        """Wait until the profile holds this choice and everything has come to rest."""
+        await until(
+            f"{line} is {wanted} in the profile of {person.ouid!r}",
+            lambda: self.in_actito(person, line) is wanted,
+        )
+        await self.quiet()
+
     async def quiet(self, seconds: float = SECONDS, *, retrying: int = 0) -> None:
         """Wait until no webhook and no turn is waiting, except so many that are tried again."""
         same = 0
@@ -338,7 +347,8 @@ class Town:
         self, method: str, path: str, data: bytes | None, headers: Mapping[str, str]
     ) -> Reply:
         url = URL(self.service.address + path, encoded=True)
-        async with self.http.request(method, url, data=data, headers=headers) as response:
+        body = None if data is None else io.BytesIO(data)
+        async with self.http.request(method, url, data=body, headers=headers) as response:
             return Reply(response.status, dict(response.headers), await response.text())
 
     # --- the platforms ---
