@@ -105,7 +105,8 @@ class ActitoSimulator:
         edge = Edge(parts.world, parts.platform, parts.limits, parts.faults, parts.calls)
         app = web.Application(client_max_size=_BODY_LIMIT)
         app.add_subapp(PREFIX, Control(parts).application())
-        app.router.add_route("*", "/{path:.*}", edge.serve)
+        # A key may hold a line break, which a plain dot does not match.
+        app.router.add_route("*", "/{path:(?s:.*)}", edge.serve)
         parts.faults.open()
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
         await runner.setup()
