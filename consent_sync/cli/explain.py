@@ -44,16 +44,17 @@ def command(
     """Tell why a person is subscribed or not: both sides, what decided, and what happened."""
     from consent_sync.cli.surroundings import settings_here
 
-    view, entries = asyncio.run(_look(settings_here(), person, mapping, limit))
+    view, entries = asyncio.run(look(settings_here(), person, mapping, limit))
     if as_json:
         print_json({**dataclasses.asdict(view), "timeline": entries})
         return
     _show(view, entries)
 
 
-async def _look(
+async def look(
     settings: "Settings", person: str, mapping: str | None, limit: int
 ) -> "tuple[PersonView, Sequence[TimelineEntry]]":
+    """Return a person's state and timeline, also while a server runs; raise CommandError."""
     from consent_sync.app.bootstrap import rules_of
     from consent_sync.cli.surroundings import mappings_of, reader_of
     from consent_sync.services.lookup import Lookup
@@ -86,7 +87,7 @@ def _show(view: "PersonView", entries: "Sequence[TimelineEntry]") -> None:
         _show_mapping(one)
     if entries:
         say()
-        _show_timeline(entries)
+        show_timeline(entries)
 
 
 def _show_mapping(view: "MappingView") -> None:
@@ -158,7 +159,10 @@ def _when(side: "SideView") -> str:
     return f"between {moment_of(said.not_before)} and {moment_of(said.not_after)}"
 
 
-def _show_timeline(entries: "Sequence[TimelineEntry]") -> None:
+def show_timeline(
+    entries: "Sequence[TimelineEntry]", title: str = "What happened, newest first"
+) -> None:
+    """Print a timeline, without the entries that only say that nothing is new."""
     show_table(
         ("when (UTC)", "what", "and why"),
         [
@@ -167,7 +171,7 @@ def _show_timeline(entries: "Sequence[TimelineEntry]") -> None:
             if entry.line != _OTHER_LINES
         ],
         styles={"failed": "red", "sent": "green", "confirmed": "green"},
-        title="What happened, newest first",
+        title=title,
         unbroken=2,
     )
 

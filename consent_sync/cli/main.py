@@ -10,7 +10,17 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from consent_sync.cli import events, explain, serve, settings, simulate, status, tail, validate
+from consent_sync.cli import (
+    demo,
+    events,
+    explain,
+    serve,
+    settings,
+    simulate,
+    status,
+    tail,
+    validate,
+)
 from consent_sync.cli.exits import FOUND_SOMETHING, WRONG_CONFIGURATION, CommandError
 from consent_sync.domain.errors import ConsentSyncError
 
@@ -71,6 +81,7 @@ def consent_sync(
 
 
 app.command("serve")(serve.command)
+app.command("demo")(demo.command)
 app.command("simulate")(simulate.command)
 app.command("explain")(explain.command)
 app.command("status")(status.command)

@@ -10,13 +10,18 @@ from consent_sync.adapters.storage.reader import SqliteReader
 from consent_sync.adapters.telemetry import Fingerprint
 from consent_sync.app.bootstrap import database_file, key_file
 from consent_sync.app.settings import Settings
-from consent_sync.cli.dotenv import dotenv_here
+from consent_sync.cli.dotenv import dotenv_here, dotenv_in
 from consent_sync.cli.exits import WRONG_CONFIGURATION, CommandError
 
 
 def settings_here() -> Settings:
     """Return the settings of the environment and the `.env` file; raise SettingsError."""
     return Settings.from_variables(os.environ, dotenv_here())
+
+
+def settings_in(folder: Path) -> Settings:
+    """Return the settings in the `.env` file of a folder alone; raise SettingsError."""
+    return Settings.from_variables({}, dotenv_in(folder))
 
 
 def reader_of(settings: Settings) -> SqliteReader:
