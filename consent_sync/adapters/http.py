@@ -102,8 +102,8 @@ class HttpWall:
     ) -> Answer:
         """Return a 2xx answer or one whose status is in `accept`; raise for everything else.
 
-        TemporaryError: not sent, throttled (429), or a read without a clear answer. UnclearError:
-        a write without one. CredentialError: 401, 403. PermanentError: 3xx and every other 4xx.
+        TemporaryError: not sent, throttled (429), redirected, or a read without a clear answer.
+        UnclearError: a write without one. CredentialError: 401, 403. PermanentError: other 4xx.
         """
         all_headers = {"Accept": "application/json", "User-Agent": "consent-sync"}
         if body is not None:
@@ -177,7 +177,8 @@ def refusal(answer: Answer, name: str, *, write: bool) -> ConsentSyncError:
     if status in (401, 403):
         return CredentialError(f"{name}: the platform refuses our credentials ({status})")
     if status < 400:
-        return PermanentError(f"{name}: redirected ({status}), check the address", status=status)
+        # A gateway's or a wrong address's doing: it says nothing about what was sent.
+        return TemporaryError(f"{name}: redirected ({status}), check the address")
     text = cleaned(answer.body)
     return PermanentError(f"{name}: refused ({status}): {text}", status=status, answer=text)
 

@@ -170,8 +170,8 @@ async def test_an_accepted_status_is_an_answer(wall: HttpWall) -> None:
 @pytest.mark.parametrize(
     ("status", "reading", "writing"),
     [
-        (301, PermanentError, PermanentError),
-        (308, PermanentError, PermanentError),
+        (301, TemporaryError, TemporaryError),
+        (308, TemporaryError, TemporaryError),
         (400, PermanentError, PermanentError),
         (401, CredentialError, CredentialError),
         (403, CredentialError, CredentialError),
@@ -198,7 +198,7 @@ async def test_every_other_status_is_an_error(
 
 
 async def test_a_redirect_is_not_followed(wall: HttpWall) -> None:
-    """Credentials stay with the address that was configured."""
+    """Credentials stay with the address that was configured, and the call is tried again later."""
     visits = []
 
     async def elsewhere(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -207,7 +207,7 @@ async def test_a_redirect_is_not_followed(wall: HttpWall) -> None:
     async with serving(elsewhere) as other:
         error = await error_of(wall, answering(302, Location=str(other)), write=False)
 
-    assert (type(error), visits) == (PermanentError, [])
+    assert (type(error), visits) == (TemporaryError, [])
 
 
 @pytest.mark.parametrize(

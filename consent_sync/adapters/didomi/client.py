@@ -29,6 +29,9 @@ MAX_BATCH = 100
 MAX_PAGES = 20
 """Pages of 100 records that one person may have; more means that the filter did not work."""
 
+_NOT_ABOUT_THE_EVENT = frozenset({404, 405, 409})
+"""No such address or method, and a conflict with an event that is not there: all of these can pass."""
+
 _USERS = "consents/users"
 _EVENTS = "consents/events"
 
@@ -114,8 +117,11 @@ class DidomiClient:
             # What a second event of the same id is answered with is not documented: look.
             if await self._exists(organization_id, draft):
                 return
-            if error.status == 409:
-                raise TemporaryError("didomi.events: a conflict (409), but no such event") from None
+            if error.status in _NOT_ABOUT_THE_EVENT:
+                raise TemporaryError(
+                    f"didomi.events: refused ({error.status}), which no event is refused with; "
+                    "check the address and the organisation"
+                ) from None
             raise
         if answer.body:
             json_value(answer, write=True)

@@ -6,7 +6,7 @@ import pytest
 from pydantic import JsonValue
 
 from consent_sync.adapters.didomi.session import DidomiSettings
-from consent_sync.domain.errors import CredentialError, PermanentError, TemporaryError
+from consent_sync.domain.errors import CredentialError, TemporaryError
 from consent_sync.domain.events import UserMissing
 from consent_sync.simulators.didomi import DEFAULT_API_SECRET
 from consent_sync.simulators.faults import Fault, FaultKind
@@ -188,7 +188,7 @@ async def test_a_reading_without_a_clear_answer_is_temporary(fault: Fault) -> No
 async def test_a_redirect_is_not_followed() -> None:
     """An address that redirects is a wrong setting; the key goes nowhere else."""
     async with stage(redirect_to_https=True) as scene:
-        with pytest.raises(PermanentError):
+        with pytest.raises(TemporaryError):
             await read(scene)
 
         assert len(scene.didomi.calls) == 1

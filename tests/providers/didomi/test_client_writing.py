@@ -165,10 +165,11 @@ async def test_a_refused_event_is_refused_for_good() -> None:
         assert OUID not in str(caught.value)
 
 
-async def test_a_conflict_without_an_event_is_tried_later() -> None:
-    """A 409 about something that cannot be found may be a lag, so it is not for good."""
+@pytest.mark.parametrize("status", [404, 405, 409])
+async def test_a_refusal_that_is_not_about_the_event_is_tried_later(status: int) -> None:
+    """What no event is refused with may be a lag or a wrong address, so it is not for good."""
     async with stage() as scene:
-        scene.didomi.faults.add(Fault(route=CREATE, status=409))
+        scene.didomi.faults.add(Fault(route=CREATE, status=status))
         with pytest.raises(TemporaryError):
             await send(scene, draft())
 
