@@ -1,7 +1,6 @@
 """Taking in events inside a transaction: who is new, what is new, who has something waiting."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final
 
 from consent_sync.adapters.storage.counting import Counting
 from consent_sync.adapters.storage.keys import event_key, person_key
@@ -15,35 +14,39 @@ Arrivals = list[tuple[int, int]]
 
 Row = tuple[SqlValue, ...]
 
-_NOBODY: Final[dict[int, int]] = {}
-
 
 class Persons:
-    """Finds the numbers of persons, and gives numbers to new ones."""
+    """Finds the numbers of persons, and gives numbers to new ones within one transaction."""
 
-    def __init__(self, statements: Statements, counting: Counting) -> None:
+    def __init__(
+        self, statements: Statements, counting: Counting, subjects: Iterable[Subject]
+    ) -> None:
         self._statements = statements
         self._counting = counting
+        self._keys = {subject: person_key(subject) for subject in subjects}
+        wanted = [key.hex() for key in self._keys.values()]
+        known: dict[str, int] = statements.of_list("find_persons", wanted) if wanted else {}
+        self._numbers = {s: known[key.hex()] for s, key in self._keys.items() if key.hex() in known}
+        self._fresh: list[Row] = []
 
-    def numbers(self, subjects: Iterable[Subject]) -> dict[Subject, int]:
-        """Return everybody's number; who has none gets one."""
-        keys = {subject: person_key(subject) for subject in subjects}
-        if not keys:
-            return {}
-        wanted = [key.hex() for key in keys.values()]
-        known: dict[str, int] = self._statements.of_list("find_persons", wanted)
-        numbers: dict[Subject, int] = {}
-        fresh: list[Row] = []
-        for (subject, key), text in zip(keys.items(), wanted, strict=True):
-            number = known.get(text)
-            if number is None:
-                self._counting.person += 1
-                number = self._counting.person
-                fresh.append((number, key, subject.mapping, subject.person))
-            numbers[subject] = number
-        self._statements.write_rows("insert_persons", fresh)
-        self._counting.add("persons", len(fresh))
-        return numbers
+    def find(self, subject: Subject) -> int | None:
+        """Return the number of a person, None for nobody."""
+        return self._numbers.get(subject)
+
+    def number(self, subject: Subject) -> int:
+        """Return the number of a person; who has none gets one."""
+        number = self._numbers.get(subject)
+        if number is None:
+            self._counting.person += 1
+            number = self._numbers[subject] = self._counting.person
+            self._fresh.append((number, self._keys[subject], *subject))
+        return number
+
+    def write(self) -> None:
+        """Keep who got a number."""
+        self._statements.write_rows("insert_persons", self._fresh)
+        self._counting.add("persons", len(self._fresh))
+        self._fresh = []
 
 
 class Accepting:
@@ -53,26 +56,23 @@ class Accepting:
         self,
         statements: Statements,
         counting: Counting,
-        persons: Persons,
         taken: Callable[[int, int], bool],
     ) -> None:
         self._statements = statements
         self._counting = counting
-        self._persons = persons
         self._taken = taken
 
     def accept(self, calls: Sequence[Sequence[NewEvent]]) -> list[tuple[list[bool], Arrivals]]:
         """Store what is new; return per call which events are, and who has something waiting."""
-        batch = _Batch(
-            self._counting,
-            self._persons.numbers(s for events in calls for e in events for s in e.subjects),
-        )
+        subjects = (s for events in calls for event in events for s in event.subjects)
+        batch = _Batch(self._counting, Persons(self._statements, self._counting, subjects))
         keys = [[event_key(event) for event in events] for events in calls]
         once, repeatable = _by_kind(calls, keys)
         batch.seen = self._known(once)
         batch.waiting = self._waiting(repeatable)
         answers = [batch.add(events, own) for events, own in zip(calls, keys, strict=True)]
-        self.wait(batch.items)
+        batch.persons.write()
+        self._wait(batch.items)
         self._statements.write_rows("remember_digests", batch.digests)
         self._statements.write_rows("insert_events", batch.events)
         return answers
@@ -95,7 +95,7 @@ class Accepting:
         """Let stored events wait again; None where there is no such event."""
         return [self._replay(*call) for call in calls]
 
-    def wait(self, items: Sequence[Row]) -> None:
+    def _wait(self, items: Sequence[Row]) -> None:
         """Let items wait: count the turns, and make them due at once."""
         if not items:
             return
@@ -120,12 +120,14 @@ class Accepting:
             self._counting.add(f"events:{source}", 1)
         items: list[Row] = []
         arrivals: Arrivals = []
-        for person in self._persons.numbers(subjects).values():
+        persons = Persons(self._statements, self._counting, subjects)
+        for person in {persons.number(subject): None for subject in subjects}:
             if self._statements.value("same_event_waits", number, person) is None:
                 self._counting.item += 1
                 arrivals.append((person, self._counting.item))
                 items.append((self._counting.item, number, person, received_at, None))
-        self.wait(items)
+        persons.write()
+        self._wait(items)
         return arrivals
 
     def _known(self, keys: Sequence[bytes]) -> set[bytes]:
@@ -148,9 +150,9 @@ class Accepting:
 class _Batch:
     """Collects the rows of what is new."""
 
-    def __init__(self, counting: Counting, numbers: dict[Subject, int]) -> None:
+    def __init__(self, counting: Counting, persons: Persons) -> None:
         self._counting = counting
-        self._numbers = numbers
+        self.persons = persons
         self.seen: set[bytes] = set()
         self.waiting: dict[bytes, set[int]] = {}
         self.digests: list[Row] = []
@@ -164,14 +166,11 @@ class _Batch:
         return new, arrivals
 
     def _add(self, event: NewEvent, key: bytes, arrivals: Arrivals) -> bool:
-        persons = [self._numbers[subject] for subject in event.subjects]
-        if event.repeatable:
-            waiting = self.waiting.setdefault(key, set())
-            if persons and waiting.issuperset(persons):
-                return False
-            waiting.update(persons)
-        elif key in self.seen:
+        if self._is_duplicate(event, key):
             return False
+        persons = [self.persons.number(subject) for subject in event.subjects]
+        if event.repeatable:
+            self.waiting.setdefault(key, set()).update(persons)
         else:
             self.seen.add(key)
             self.digests.append((key,))
@@ -187,6 +186,12 @@ class _Batch:
             repeat_key = key if event.repeatable else None
             self.items.append((counting.item, number, person, at, repeat_key))
         return True
+
+    def _is_duplicate(self, event: NewEvent, key: bytes) -> bool:
+        if not event.repeatable:
+            return key in self.seen
+        waiting = self.waiting.get(key, ())
+        return bool(event.subjects) and all(self.persons.find(s) in waiting for s in event.subjects)
 
 
 def _by_kind(

@@ -5,7 +5,7 @@ from typing import Any
 
 import apsw
 
-from consent_sync.adapters.storage.accepting import Accepting, Persons
+from consent_sync.adapters.storage.accepting import Accepting
 from consent_sync.adapters.storage.counting import Counting
 from consent_sync.adapters.storage.settling import Settling
 from consent_sync.adapters.storage.statements import Statements
@@ -19,9 +19,8 @@ class Desk:
     ) -> None:
         statements = Statements(connection)
         self.counting = Counting(statements)
-        persons = Persons(statements, self.counting)
-        accepting = Accepting(statements, self.counting, persons, taken)
-        settling = Settling(statements, self.counting, persons)
+        accepting = Accepting(statements, self.counting, taken)
+        settling = Settling(statements, self.counting)
         self.announce = settling.announce
         self.settle = settling.settle
         self.accept = accepting.accept

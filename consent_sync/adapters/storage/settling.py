@@ -35,10 +35,9 @@ class Ended:
 class Settling:
     """The statements of the work."""
 
-    def __init__(self, statements: Statements, counting: Counting, persons: Persons) -> None:
+    def __init__(self, statements: Statements, counting: Counting) -> None:
         self._statements = statements
         self._counting = counting
-        self._persons = persons
 
     def announce(self, calls: Sequence[tuple[int, bytes]]) -> list[None]:
         """Remember writes of persons that are about to be sent."""
@@ -110,9 +109,10 @@ class Settling:
     def _move(self, end: End) -> Arrivals:
         """Let items wait for other persons from now on."""
         arrivals: Arrivals = []
-        numbers = self._persons.numbers(subject for _, subject in end.settlement.moved)
+        subjects = [subject for _, subject in end.settlement.moved]
+        persons = Persons(self._statements, self._counting, subjects)
         for item, subject in end.settlement.moved:
-            target = numbers[subject]
+            target = persons.number(subject)
             before = self._statements.of_list("count_waiting", [target])
             if self._counting["retrying"]:
                 self._statements.change_list("hurry_lanes", [target])
@@ -121,6 +121,7 @@ class Settling:
             after = self._statements.of_list("count_waiting", [end.claim.person])
             self._counting.add("waiting", (not before) - (not after))
             arrivals.append((target, self._counting.item))
+        persons.write()
         return arrivals
 
     def _set_lanes(

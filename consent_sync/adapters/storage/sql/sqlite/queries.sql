@@ -255,7 +255,7 @@ ORDER BY id DESC
 LIMIT ?;
 
 -- name: oldest_waiting
--- When the item arrived that has waited longest.
+-- When the item arrived that has waited longest; items moved or replayed stand at the end.
 SELECT received_at FROM item ORDER BY id LIMIT 1;
 
 -- name: oldest_optout
