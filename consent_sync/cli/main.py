@@ -12,6 +12,7 @@ from typer.exceptions import TyperException
 
 from consent_sync.cli import (
     demo,
+    doctor,
     events,
     explain,
     serve,
@@ -88,6 +89,7 @@ app.command("status")(status.command)
 app.command("tail")(tail.command)
 app.add_typer(events.app, name="events")
 app.command("settings")(settings.command)
+app.command("doctor")(doctor.command)
 app.command("validate")(validate.command)
 
 

@@ -1,7 +1,6 @@
 """What a command is surrounded by: the settings, the database and the mapping files."""
 
 import os
-import shutil
 from pathlib import Path
 
 from consent_sync.adapters.clock import SystemClock
@@ -50,8 +49,3 @@ def fingerprint_of(settings: Settings) -> Fingerprint | None:
         return Fingerprint(given.encode())
     file = key_file(database_file(settings))
     return Fingerprint(file.read_bytes()) if file.is_file() else None
-
-
-def free_bytes(path: Path) -> int:
-    """Return how much room is left where this path is or would be; raise OSError."""
-    return shutil.disk_usage(path if path.is_dir() else path.parent).free

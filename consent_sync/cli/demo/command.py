@@ -3,7 +3,10 @@
 import asyncio
 import contextlib
 import dataclasses
+import shutil
 import signal
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import orjson
@@ -117,10 +120,18 @@ async def _stay(stage: "Stage", telling: "Telling", report: Report) -> None:
     telling.say(f"  curl -X POST {places['Actito']}/_control/clicks -d '{leave}'")
     telling.say("Look at what came of it:")
     telling.say(f"  cd {stage.folder}")
-    telling.say(f"  consent-sync explain {story.ADA}")
-    telling.say("  consent-sync tail --follow")
+    telling.say(f"  {_program()} explain {story.ADA}")
+    telling.say(f"  {_program()} tail --follow")
     with contextlib.suppress(asyncio.CancelledError):
         await asyncio.Event().wait()
+
+
+def _program() -> str:
+    """Return how to call this program from another folder."""
+    if shutil.which("consent-sync"):
+        return "consent-sync"
+    beside = Path(sys.executable).with_name("consent-sync")
+    return str(beside) if beside.exists() else f"{sys.executable} -m consent_sync"
 
 
 def _json(value: object) -> str:

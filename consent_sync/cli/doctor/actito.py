@@ -1,0 +1,118 @@
+"""What the doctor asks Actito: does the key work, does the table fit the mapping, are we called?"""
+
+from collections.abc import AsyncIterator, Iterator, Sequence
+from typing import Final
+
+from consent_sync.adapters.actito.client import ActitoClient
+from consent_sync.adapters.actito.structure import WebhookRegistration
+from consent_sync.adapters.mapping_files.problems import nearest_word
+from consent_sync.cli.doctor.finding import Finding, fail, ok, warn
+from consent_sync.domain.attributes import missing_mandatory
+from consent_sync.domain.errors import ConsentSyncError
+from consent_sync.domain.mapping import Mapping
+from consent_sync.domain.profile import TableStructure
+
+NEEDED_EVENTS: Final = ("CREATE", "UPDATED_SUBSCRIPTION")
+SECRET_HEADER: Final = "x-webhook-secret"
+
+
+async def actito_findings(client: ActitoClient, mapping: Mapping) -> AsyncIterator[Finding]:
+    """Look at everything in Actito that this mapping needs."""
+    what = f"Actito, {mapping.name}"
+    try:
+        await client.check(mapping.entity)
+        yield ok(what, f"the API key works and sees the entity {mapping.entity!r}")
+        table = await client.structure(mapping)
+        yield ok(what, f"the profile table {mapping.table!r} is there")
+        for finding in _table(what, table, mapping):
+            yield finding
+        if mapping.enable_webhooks:
+            for finding in _webhooks(what, await client.webhooks(mapping), mapping):
+                yield finding
+    except ConsentSyncError as error:
+        yield fail(what, str(error), "check CONSENT_SYNC_ACTITO_API_URL and _KEY, and the mapping")
+
+
+def _table(what: str, table: TableStructure, mapping: Mapping) -> Iterator[Finding]:
+    yield _key(what, table, mapping)
+    if mapping.upsert_mode:
+        yield from _mandatory(what, table, mapping)
+    if table.subscriptions is None:
+        said = "subscriptions could not be checked: the structure of the table does not list them"
+        yield warn(what, said)
+        return
+    wrong = [line for line in mapping.lines if line.id not in table.subscriptions]
+    for line in wrong:
+        near = nearest_word(line.id, table.subscriptions)
+        hint = f"; did you mean {near!r}?" if near else ""
+        where = f"{mapping.file}:{line.line_number}"
+        yield fail(what, f"no subscription {line.id!r}{hint}", f"correct {where}, or make it")
+    if not wrong:
+        yield ok(what, "every subscription of the mapping exists")
+
+
+def _key(what: str, table: TableStructure, mapping: Mapping) -> Finding:
+    key = mapping.key_attribute
+    attribute = table.attributes.get(key)
+    if attribute is None:
+        near = nearest_word(key, table.attributes)
+        hint = f"; did you mean {near!r}?" if near else ""
+        said = f"the table has no attribute {key!r}{hint}"
+        return fail(what, said, f"correct user_unique_key in {mapping.file}")
+    if not attribute.unique:
+        said = f"{key!r} is not unique, so one person could be several profiles"
+        return fail(what, said, "use a unique attribute, or make this one unique in Actito")
+    return ok(what, f"{key!r} is a unique attribute")
+
+
+def _mandatory(what: str, table: TableStructure, mapping: Mapping) -> Iterator[Finding]:
+    rules = mapping.attributes
+    missing = missing_mandatory(table, frozenset({mapping.key_attribute}))
+    if rules.allow is None:
+        never: tuple[str, ...] = ()
+    else:
+        passed = {rules.rename.get(key, key) for key in rules.allow - rules.deny}
+        never = tuple(name for name in missing if name not in passed)
+    for name in never:
+        said = f"upsert_mode can create nobody: {name!r} is mandatory and no metadata fills it"
+        yield fail(what, said, f"let it through in attributes of {mapping.file}")
+    for name in missing:
+        if name not in never:
+            yield warn(what, f"only people whose metadata gives {name!r} can be created")
+    if not missing:
+        yield ok(what, "no mandatory attribute stands in the way of upsert_mode")
+
+
+def _webhooks(
+    what: str, listed: Sequence[WebhookRegistration], mapping: Mapping
+) -> Iterator[Finding]:
+    path = f"/webhooks/actito/{mapping.name}"
+    ours = [one for one in listed if one.target_url.rstrip("/").endswith(path)]
+    for event in NEEDED_EVENTS:
+        of_event = [one for one in ours if one.event_type == event]
+        if not of_event:
+            said = f"no webhook for {event} on this table ends in {path}"
+            yield fail(what, said, f"register one for {event}, with the secret as a header")
+        elif not any(one.active for one in of_event):
+            yield fail(what, f"the webhook for {event} is switched off", "activate it in Actito")
+        elif not any(SECRET_HEADER in map(str.lower, one.headers) for one in of_event):
+            said = f"the webhook for {event} sends no X-Webhook-Secret, so it is refused"
+            yield fail(what, said, "give it the header")
+        else:
+            yield from _fields(what, event, of_event, mapping)
+
+
+def _fields(
+    what: str, event: str, registered: Sequence[WebhookRegistration], mapping: Mapping
+) -> Iterator[Finding]:
+    """Say whether a filter on fields keeps mapped subscriptions from us."""
+    if event == "CREATE" or any(not one.fields for one in registered):
+        yield ok(what, f"the webhook for {event} is registered and active")
+        return
+    seen = {field for one in registered for field in one.fields}
+    lost = sorted(line.id for line in mapping.lines if line.id not in seen)
+    if lost:
+        said = f"the webhook for {event} leaves out {', '.join(lost)}"
+        yield fail(what, said, "add them to its fields, or remove the fields")
+    else:
+        yield ok(what, f"the webhook for {event} is registered and active")
