@@ -41,9 +41,24 @@ class EventsDraft:
     writes: tuple[Write, ...]
 
 
+def actito_keys(state: PersonState, context: Context) -> tuple[str, ...]:
+    """Return the key values the profile may have, best first: Actito's own spelling once known.
+
+    Whether Actito's look-up ignores letter case is not documented. So until a profile has been
+    seen, Didomi's spelling is tried before the normalised one.
+    """
+    if state.names.actito_key:
+        return (state.names.actito_key,)
+    person, how = context.subject.person, context.mapping.normalise
+    spelled = state.names.ouid.strip()
+    if how in {Normalise.TRIM, Normalise.LOWER} and spelled and spelled != person:
+        return (spelled, person)
+    return (person,)
+
+
 def actito_key(state: PersonState, context: Context) -> str:
-    """Return the key value to address the profile with: Actito's own spelling once known."""
-    return state.names.actito_key or context.subject.person
+    """Return the key value to address the profile with."""
+    return actito_keys(state, context)[0]
 
 
 def didomi_ouids(state: PersonState, context: Context) -> tuple[str, ...]:

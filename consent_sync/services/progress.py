@@ -20,7 +20,7 @@ from consent_sync.ports.observer import TurnObserver
 from consent_sync.ports.platforms import ConsentPlatform, ProfilePlatform
 from consent_sync.ports.receiver import ActitoReceiver, DidomiReceiver
 from consent_sync.ports.store import Turn, Turns
-from consent_sync.services.drafts import actito_key, didomi_ouids
+from consent_sync.services.drafts import actito_keys, didomi_ouids
 from consent_sync.services.records import line_entry
 
 
@@ -66,11 +66,18 @@ class Progress:
     async def look(self, side: Side, hints: Sequence[Hint] = ()) -> None:
         """Read one side and take in what it holds; raises TemporaryError or PermanentError."""
         if side is Side.ACTITO:
-            key = actito_key(self.state, self.context())
-            self.see_profile(await self.tools.profiles.read_by_key(self.mapping, key), hints)
+            self.see_profile(await self._read_profile(), hints)
         else:
             await self._look_at_didomi()
         self.looked.add(side)
+
+    async def _read_profile(self) -> ProfileReading | ProfileMissing:
+        seen: ProfileReading | ProfileMissing = ProfileMissing(self.tools.clock.now())
+        for key in actito_keys(self.state, self.context()):
+            seen = await self.tools.profiles.read_by_key(self.mapping, key)
+            if isinstance(seen, ProfileReading):
+                break
+        return seen
 
     def see_profile(
         self, seen: ProfileReading | ProfileMissing, hints: Sequence[Hint] = ()

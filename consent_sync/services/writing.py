@@ -16,7 +16,12 @@ from consent_sync.domain.identity import Side
 from consent_sync.domain.profile import Scalar, TableStructure
 from consent_sync.domain.state import Presence
 from consent_sync.domain.verdicts import Entry, Kind, Verdict
-from consent_sync.services.drafts import ProfileDraft, events_draft, profile_draft
+from consent_sync.services.drafts import (
+    ProfileDraft,
+    actito_keys,
+    events_draft,
+    profile_draft,
+)
 from consent_sync.services.progress import Progress
 
 Choices = MappingView[str, Choice]
@@ -81,8 +86,12 @@ async def _send_profile(
     try:
         profile_id = await _call(progress, draft, creating=creating)
     except AbsentError:
-        progress.see_profile(ProfileMissing(progress.tools.clock.now()))
-        progress.looked.add(Side.ACTITO)
+        if len(actito_keys(progress.state, progress.context())) > 1:
+            # It may be there under another spelling; the look tries them all.
+            await progress.look(Side.ACTITO)
+        else:
+            progress.see_profile(ProfileMissing(progress.tools.clock.now()))
+            progress.looked.add(Side.ACTITO)
         return
     except UnclearError:
         progress.wrote(draft.write, WriteOutcome.UNCLEAR)

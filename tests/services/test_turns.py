@@ -420,3 +420,18 @@ async def test_a_refusal_repeated_after_agreeing_elsewhere_stands(engine: Engine
 
     assert engine.actito.profiles[ANN].subscriptions == {"Newsletter": False}
     assert engine.didomi.holds(ANN, EMAIL) is NO
+
+
+@pytest.mark.parametrize("spelling", ["Ann@Example.com", "ann@example.com"])
+@pytest.mark.parametrize("choice", [YES, NO])
+async def test_letter_case_does_not_hide_a_profile(
+    engine: Engine, spelling: str, choice: Choice
+) -> None:
+    """However Actito spells the key, as Didomi does or normalised, the profile is found."""
+    engine.with_mapping(normalise=Normalise.LOWER)
+    engine.actito.profiles = {spelling: Profile("7", {"Newsletter": choice is NO})}
+    engine.didomi.click("Ann@Example.com", {EMAIL: choice})
+
+    await engine.run()
+
+    assert engine.actito.profiles[spelling].subscriptions == {"Newsletter": choice is YES}
