@@ -30,11 +30,9 @@ async def replay_all(
     try:
         application.mappings.load()
         await application.store.open()
-    except InUseError:
-        await application.session.close()
-        return await _through_server(settings, numbers, mapping)
-    try:
         return await _here(application.replay, numbers, mapping)
+    except InUseError:
+        return await _through_server(settings, numbers, mapping)
     finally:
         await application.store.close()
         await application.session.close()

@@ -1,0 +1,31 @@
+"""Commands never see the settings of whoever runs the tests."""
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.cli.installation import Installation, fill
+
+
+@pytest.fixture(autouse=True)
+def _own_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in os.environ:
+        if name.startswith("CONSENT_SYNC_"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("COLUMNS", "100")
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Installation:
+    """An installation whose service never ran."""
+    return Installation(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    """An installation whose service ran for a while; for looking only."""
+    installation = Installation(tmp_path_factory.mktemp("filled"))
+    asyncio.run(fill(installation))
+    return installation
