@@ -2,15 +2,14 @@
 
 from typing import Any, Final
 
-from consent_sync.adapters.storage.codec_state import (
+from consent_sync.adapters.storage.codec_state import scalar, scalar_of
+from consent_sync.adapters.storage.codec_words import (
     CHOICE,
     CHOICE_OF,
     OUTCOME,
     OUTCOME_OF,
     SIDE,
     SIDE_OF,
-    scalar,
-    scalar_of,
 )
 from consent_sync.domain.consent import ConsentTree, Node, Pick
 from consent_sync.domain.events import ProfileMissing, ProfileReading, UserMissing, UserReading

@@ -1,0 +1,22 @@
+"""The one-letter words that stand for our enumerations in the database."""
+
+from typing import Final
+
+from consent_sync.domain.consent import Choice, WriteOutcome
+from consent_sync.domain.identity import Side
+from consent_sync.domain.state import Presence
+
+SIDE: Final = {Side.DIDOMI: "d", Side.ACTITO: "a"}
+CHOICE: Final = {Choice.GRANTED: "g", Choice.DENIED: "d", Choice.NONE: "n"}
+OUTCOME: Final = {
+    WriteOutcome.IN_FLIGHT: "i",
+    WriteOutcome.SENT: "s",
+    WriteOutcome.UNCLEAR: "u",
+    WriteOutcome.CONFIRMED: "c",
+}
+PRESENCE: Final = {Presence.UNKNOWN: "u", Presence.PRESENT: "p", Presence.MISSING: "m"}
+
+SIDE_OF: Final = {code: side for side, code in SIDE.items()}
+CHOICE_OF: Final = {code: choice for choice, code in CHOICE.items()}
+OUTCOME_OF: Final = {code: outcome for outcome, code in OUTCOME.items()}
+PRESENCE_OF: Final = {code: presence for presence, code in PRESENCE.items()}
