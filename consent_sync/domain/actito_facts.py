@@ -136,6 +136,8 @@ def _shows_agreed(state: PersonState, hint: Hint, context: Context) -> bool:
         opposite = Choice.DENIED if choice is Choice.GRANTED else Choice.GRANTED
         if agreed is None or agreed.choice is not choice:
             return False
+        if _maybe_before_first_sight(known, agreed, hint, context):
+            return False
         if unsure_write(known, Side.ACTITO, opposite):
             return False
     if named:
@@ -146,6 +148,19 @@ def _shows_agreed(state: PersonState, hint: Hint, context: Context) -> bool:
         name in state.sent and str(state.sent[name]).lower() == str(value).lower()
         for name, value in others.items()
     )
+
+
+def _maybe_before_first_sight(
+    known: LineState, agreed: Agreed, hint: Hint, context: Context
+) -> bool:
+    """Say whether a webhook may tell of the very change that a first sight has shown already.
+
+    Then nobody has counted that change as a choice yet: the first sight was only a baseline.
+    """
+    told = Side.ACTITO in known.latest or agreed.known
+    written = any(write.side is Side.ACTITO for write in known.writes)
+    recent = hint.item.received_at <= agreed.as_of + context.rules.webhook_max_delay
+    return recent and not told and not written
 
 
 def _said_again(known: LineState, choice: Choice, at: Micros, context: Context) -> LineState:
@@ -198,6 +213,8 @@ class _Look:
             return self._explained()
         if agreed is None:
             return self._first_sight()
+        if self.shown is agreed.choice and self._shown_before_it_was_told(agreed):
+            return self._statement(OPEN, None)
         if self.shown is agreed.choice:
             return self._to_and_fro() if self._went_to_and_fro() else _Result(self._repeated())
         if self.shown is Choice.NONE:
@@ -280,6 +297,13 @@ class _Look:
             Verdict.CONFLICT_STRICTEST,
             "the person refused in Actito while our agreement was on its way; the refusal stands",
             Choice.DENIED,
+        )
+
+    def _shown_before_it_was_told(self, agreed: Agreed) -> bool:
+        return any(
+            hint.choice(self.line) is self.shown
+            and _maybe_before_first_sight(self.known, agreed, hint, self.context)
+            for hint in self.hints
         )
 
     def _went_to_and_fro(self) -> bool:

@@ -1,7 +1,5 @@
 """The first thing that is ever heard of a person: what counts as a choice, and what must not be lost."""
 
-import pytest
-
 from consent_sync.domain.consent import Choice
 from consent_sync.domain.events import ProfileHint
 from consent_sync.domain.identity import Names
@@ -12,11 +10,6 @@ from tests.doubles.platforms import Profile
 ANN = "ann@example.com"
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a first reading, asked for by a webhook about attributes, swallows the refusal: it "
-    "fills what is agreed, and the refusal's own webhook then counts as an echo",
-)
 async def test_a_refusal_is_not_lost_behind_a_webhook_about_attributes() -> None:
     """One form changes an attribute and unsubscribes; its two webhooks come in the wrong order."""
     engine = Engine(a_mapping())
