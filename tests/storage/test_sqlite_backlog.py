@@ -136,3 +136,19 @@ def test_a_due_moment_set_while_due_ones_are_read_is_not_forgotten() -> None:
     lanes.add_due((), 900)
 
     assert lanes.next_due == 500
+
+
+def test_a_turn_that_waits_is_not_forgotten_for_an_item_it_had_already() -> None:
+    """Word of an item may come after the turn that took it; the turn's own moment still counts."""
+    lanes = Lanes(40)
+    lanes.behind = False
+    lanes.next_due = None
+    lanes.arrived(1, 1)
+    lanes.take(1)
+    lanes.arrived(1, 2)
+
+    lanes.due_again(1, 500, now=False)
+    lanes.take(1)
+    lanes.dropped(1)
+
+    assert lanes.lane_due(500)

@@ -97,10 +97,11 @@ class Lanes:
     def due_again(self, person: int, due_at: Micros | None, *, now: bool) -> None:
         """A turn was recorded: it comes again at once, at a moment, or not by itself."""
         claim = self._end(person)
+        if due_at is not None:
+            # Also where the turn comes at once: what seemed new may have been in this very turn.
+            self.next_due = due_at if self.next_due is None else min(self.next_due, due_at)
         if now or (claim is not None and claim.again):
             self._line[person] = None
-        elif due_at is not None:
-            self.next_due = due_at if self.next_due is None else min(self.next_due, due_at)
 
     def given_back(self, persons: Iterable[int]) -> None:
         """Turns end untouched: these persons are due before all others."""
