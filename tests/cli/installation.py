@@ -158,7 +158,7 @@ async def fill(place: Installation) -> None:
             async def rests() -> bool:
                 async with session.get(f"{address}/api/v1/status") as answer:
                     status = await answer.json()
-                return status["waiting_turns"] == 0
+                return bool(status["waiting_turns"] == 0)
 
             await until(rests)
 
