@@ -1,0 +1,1 @@
+"""The measurements behind docs/reference/benchmarks.md; `make bench` runs them all."""
