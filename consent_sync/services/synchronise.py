@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from consent_sync.domain.errors import AbsentError, TemporaryError
 from consent_sync.domain.events import ProfileMissing, ProfileReading
 from consent_sync.domain.identity import (
+    Side,
     Subject,
     person_from_actito_key,
     unresolved_profile_id,
@@ -30,6 +31,9 @@ _MAPPING_AWAY = MINUTE
 
 _FRESH_READINGS = 1_000
 """How many just-made readings are handed over from finding a person to their turn, at most."""
+
+_LANDED = 2 * MINUTE
+"""How long before a reading our own write must have been sent for the reading to show it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +76,27 @@ class Synchroniser:
             retry=self.retry,
             observer=self.observer,
         )
-        run = TurnRun(tools, turn, mapping, self.fresh.pop(turn.subject, None))
+        run = TurnRun(tools, turn, mapping, self._just_read(turn))
         settlement = await run.end()
         names = settlement.state.names
         if names.profile_id:
             self.index.remember(turn.subject.mapping, names.profile_id, turn.subject.person)
         self.observer.turn(turn.subject, settlement.record, run.outcome)
+
+    def _just_read(self, turn: Turn) -> ProfileReading | None:
+        """Return the reading that found the person, unless a write of ours may be missing in it.
+
+        It was made beside the person's own turns: one of them may have written meanwhile.
+        """
+        seen = self.fresh.pop(turn.subject, None)
+        if seen is None:
+            return None
+        writes = [write for line in turn.state.lines.values() for write in line.writes]
+        recent = any(
+            write.side is Side.ACTITO and write.sent_at > seen.asked_at - _LANDED
+            for write in writes
+        )
+        return None if recent or turn.in_flight else seen
 
     async def _mapping_away(self, turn: Turn) -> None:
         """The mapping file is gone or was never valid: nothing is decided, nothing is lost."""

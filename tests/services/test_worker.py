@@ -1,15 +1,16 @@
 """The worker and the synchroniser on the memory store, with both platforms as small worlds."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from collections.abc import Mapping as MappingView
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 
 from consent_sync.adapters.storage.memory import MemoryStore
 from consent_sync.domain.consent import Choice
-from consent_sync.domain.events import DidomiItem, ProfileHint
+from consent_sync.domain.events import DidomiItem, ProfileHint, ProfileMissing, ProfileReading
 from consent_sync.domain.identity import Names, Side, Subject, unresolved_person
 from consent_sync.domain.mapping import Mapping
 from consent_sync.domain.retry import RetryPolicy
@@ -125,6 +126,42 @@ async def test_a_webhook_with_only_a_profile_number_finds_its_person(shop: Shop)
     assert state is not None
     assert state.names.profile_id == "1042"
     assert shop.actito.calls == ["read"]
+
+
+class Meanwhile:
+    """Actito, where something happens between the look and the write of a turn."""
+
+    def __init__(self, actito: ActitoWorld, what: Callable[[], Awaitable[None]]) -> None:
+        self._actito = actito
+        self._what = what
+
+    async def read_by_key(self, mapping: Mapping, key: str) -> ProfileReading | ProfileMissing:
+        seen = await self._actito.read_by_key(mapping, key)
+        await self._what()
+        return seen
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._actito, name)
+
+
+async def test_a_reading_from_before_our_own_write_is_not_believed_after_it(shop: Shop) -> None:
+    """A reading made to find a person is old once that person's turn has written."""
+    shop.actito.profiles[ANN].subscriptions["Newsletter"] = False
+    shop.didomi.click(ANN, {EMAIL: Choice.GRANTED})
+    await shop.receive(shop.didomi.outbox.pop(), ANN)
+    [turn] = await shop.store.claim(10)
+
+    async def find_her() -> None:
+        hint = ProfileHint(Names(profile_id="1042"), {"Newsletter": False})
+        await shop.receive(hint, unresolved_person("1042"))
+        [finding] = await shop.store.claim(10)
+        await shop.synchroniser.take(finding)
+
+    await replace(shop.synchroniser, profiles=Meanwhile(shop.actito, find_her)).take(turn)
+    await shop.drain()
+
+    assert shop.didomi.holds(ANN, EMAIL) is Choice.DENIED
+    assert shop.actito.profiles[ANN].subscriptions == {"Newsletter": False}
 
 
 async def test_a_known_profile_number_needs_no_call_to_find_its_person(shop: Shop) -> None:
