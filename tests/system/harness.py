@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 import aiohttp
 import orjson
+from yarl import URL
 
 from consent_sync.adapters.clock import SystemClock
 from consent_sync.adapters.storage.sqlite import SqliteStore
@@ -24,7 +25,6 @@ from consent_sync.simulators.actito import ActitoSimulator
 from consent_sync.simulators.didomi import DidomiSimulator, OAuth
 from consent_sync.simulators.didomi.merge import Consents
 from consent_sync.simulators.didomi.wire import ConsentsBody, EventBody, EventUser
-from yarl import URL
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -258,19 +258,11 @@ class Town:
 
     async def agree(self, person: Person, line: str, wanted: bool | None) -> None:
         """Wait until both sides hold this choice and everything has come to rest."""
-        await until(
-            f"{line} is {wanted} on both sides of {person.ouid!r}",
-            lambda: self.both(person, line) == (wanted, wanted),
-        )
-        await self.quiet()
+        await self._comes_true(person, line, lambda: self.both(person, line) == (wanted, wanted))
 
     async def agree_in_actito(self, person: Person, line: str, wanted: bool) -> None:
         """Wait until the profile holds this choice and everything has come to rest."""
-        await until(
-            f"{line} is {wanted} in the profile of {person.ouid!r}",
-            lambda: self.in_actito(person, line) is wanted,
-        )
-        await self.quiet()
+        await self._comes_true(person, line, lambda: self.in_actito(person, line) is wanted)
 
     async def quiet(self, seconds: float = SECONDS, *, retrying: int = 0) -> None:
         """Wait until no webhook and no turn is waiting, except so many that are tried again."""
@@ -294,6 +286,15 @@ class Town:
             return same >= 2
 
         await until("everything rests", rests, seconds)
+
+    async def _comes_true(self, person: Person, line: str, holds: Callable[[], bool]) -> None:
+        try:
+            await until(f"{line} of {person.ouid!r}", holds)
+        except AssertionError as error:
+            held = self.both(person, line)
+            told = "\n".join(str(entry) for entry in await self.timeline(person))
+            raise AssertionError(f"{error}; (Didomi, Actito) hold {held}\n{told}") from None
+        await self.quiet()
 
     # --- the service ---
 
@@ -401,9 +402,7 @@ class Town:
         """Return the people and secrets that a text names, in plain or percent-encoded."""
         people = [person.ouid for person in self.people.values() if len(person.ouid) > 5]
         words = {*people, *self.secrets(), *more}
-        spelled = {
-            spelling: word for word in words for spelling in (word, quote(word, safe=""))
-        }
+        spelled = {spelling: word for word in words for spelling in (word, quote(word, safe=""))}
         return sorted({word for spelling, word in spelled.items() if spelling.encode() in text})
 
 

@@ -149,9 +149,7 @@ async def test_every_line_travels_both_ways_in_every_shape(
     place: Town, generation: str, line: str
 ) -> None:
     """Each kind of node is understood and written as v1, v2 and full tree show it."""
-    place.didomi.turn(
-        api_generation=generation, disable_preferences_in_consents=generation == "v2"
-    )
+    place.didomi.turn(api_generation=generation, disable_preferences_in_consents=generation == "v2")
     ina = place.person(f"ina_{generation}_{line}")
 
     for on in (True, False):
@@ -166,7 +164,9 @@ async def test_every_line_travels_both_ways_in_every_shape(
     assert [place.in_actito(ina, other) for other in others] == [None] * 4
 
 
-@pytest.mark.parametrize("fan_out", ["event_then_user", "user_then_event", "event_only", "user_only"])
+@pytest.mark.parametrize(
+    "fan_out", ["event_then_user", "user_then_event", "event_only", "user_only"]
+)
 @pytest.mark.parametrize("order", ["in_order", "shuffled"])
 async def test_whatever_webhooks_a_click_yields(place: Town, fan_out: str, order: str) -> None:
     """`event.*` and `user.*`, either or both, in either order and shuffled, say the same."""

@@ -175,7 +175,9 @@ async def test_large_bodies(place: Town) -> None:
 
     assert (await place.didomi_says(event)).status == 413
     assert (await place.actito_says(event)).status == 413
-    assert (await place.didomi_says(packed, {**AT_DIDOMI, "Content-Encoding": "gzip"})).status == 413
+    assert (
+        await place.didomi_says(packed, {**AT_DIDOMI, "Content-Encoding": "gzip"})
+    ).status == 413
     assert (await place.didomi_says(almost)).body == {"accepted": 1, "duplicates": 0}
 
 
