@@ -78,6 +78,27 @@ def child(module: str, *arguments: str, log: Path) -> Iterator[Child]:
                 pipe.close()
 
 
+def told(module: str, *arguments: str, log: Path) -> dict[str, Any]:
+    """Run `python -m module` to its end and return the JSON that it printed last."""
+    with log.open("a", encoding="utf-8") as errors:
+        done = subprocess.run(
+            [sys.executable, "-m", module, *arguments],
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            cwd=ROOT,
+            check=False,
+        )
+    if done.returncode:
+        raise RuntimeError(f"{module} ended with {done.returncode}:\n{_end(log)}")
+    said: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
+    return said
+
+
+def _end(log: Path) -> str:
+    return log.read_text(encoding="utf-8")[-2_000:]
+
+
 def _first_line(process: "subprocess.Popen[str]") -> dict[str, Any]:
     assert process.stdout is not None
     ready, _, _ = select.select([process.stdout], [], [], _READY_SECONDS)

@@ -1,0 +1,107 @@
+"""Brings opt-outs to Actito as fast as it goes: `python -m bench.drains ours|bare`, on one core."""
+
+import argparse
+import asyncio
+import gc
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import aiohttp
+from yarl import URL
+
+from bench.house import house, without_turns
+from bench.machine import SERVER_CORE, pin
+from bench.people import body, ouid, template
+from consent_sync.app.application import Application
+from consent_sync.simulators.actito import DEFAULT_API_KEY
+
+_AT_ONCE = 500
+_POLL_SECONDS = 0.01
+_PUT = (
+    b'{"dataCollectionInformation":{"date":"2026-03-01 11:15:00","source":"Didomi via consent-sync",'
+    b'"way":"consent event 0a1b2c3d-e000-4000-8000-000000000001"},'
+    b'"subscriptions":[{"name":"Newsletter","subscribe":false}]}'
+)
+
+
+async def store_events(database: Path, run: str, people: Sequence[int]) -> None:
+    """Let one opt-out of each of these people wait in the database."""
+    application = without_turns(await house(database))
+    await application.start()
+    form = template(run)
+    for start in range(0, len(people), _AT_ONCE):
+        some = people[start : start + _AT_ONCE]
+        await asyncio.gather(
+            *(application.intake.accept_didomi(body(form, number)) for number in some)
+        )
+    await application.stop()
+
+
+async def ours(options: argparse.Namespace) -> dict[str, float]:
+    """Take all turns that wait and return how long that took."""
+    people = range(options.first, options.first + options.people)
+    await store_events(options.database, options.run, people)
+    application = await house(
+        options.database,
+        actito=options.actito,
+        actito_calls_per_minute="0",
+        actito_max_concurrency=str(options.concurrency),
+        turns_concurrency=str(4 * options.concurrency),
+    )
+    await application.start()
+    started, cpu = time.perf_counter(), time.process_time()
+    await _drained(application)
+    took = {"seconds": time.perf_counter() - started, "cpu": time.process_time() - cpu}
+    await application.stop()
+    return took
+
+
+async def bare(options: argparse.Namespace) -> dict[str, float]:
+    """Send as many writes from a bare client loop and return how long that took."""
+    base = f"{options.actito}/profiles/v4/entity/acme/table/Customers/profile"
+    numbers = iter(range(options.first, options.first + options.people))
+
+    async def send(session: aiohttp.ClientSession, token: str) -> None:
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        for number in numbers:
+            url = URL(f"{base}/customerId={ouid(options.run, number)}", encoded=True)
+            async with session.put(url, data=_PUT, headers=headers) as response:
+                assert response.status == 200, response.status
+                await response.read()
+
+    async with aiohttp.ClientSession() as session:
+        key = {"Authorization": DEFAULT_API_KEY}
+        async with session.get(f"{options.actito}/auth/token", headers=key) as response:
+            token = (await response.json())["accessToken"]
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 50, 50)
+        started, cpu = time.perf_counter(), time.process_time()
+        await asyncio.gather(*(send(session, token) for _ in range(options.concurrency)))
+        return {"seconds": time.perf_counter() - started, "cpu": time.process_time() - cpu}
+
+
+async def _drained(application: Application) -> None:
+    while (await application.store.status()).waiting_turns:
+        await asyncio.sleep(_POLL_SECONDS)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("kind", choices=("ours", "bare"))
+    parser.add_argument("--database", type=Path, default=Path("bench.db"))
+    parser.add_argument("--actito", required=True)
+    parser.add_argument("--run", required=True)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--people", type=int, required=True)
+    parser.add_argument("--concurrency", type=int, required=True)
+    options = parser.parse_args()
+    pin(SERVER_CORE)
+    took = asyncio.run(ours(options) if options.kind == "ours" else bare(options))
+    print(json.dumps(took), flush=True)
+
+
+if __name__ == "__main__":
+    main()
