@@ -3,7 +3,9 @@
 import asyncio
 import os
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
@@ -16,7 +18,7 @@ from consent_sync.domain.mapping import SyncMode
 from consent_sync.domain.moments import Micros
 from tests.doubles.engine import Engine
 from tests.doubles.mappings import EMAIL, a_line, a_mapping
-from tests.doubles.platforms import FAULTS, Profile
+from tests.doubles.platforms import FAULTS, ActitoWorld, DidomiWorld, Profile
 
 ANN = "ann@example.com"
 YES, NO = Choice.GRANTED, Choice.DENIED
@@ -70,6 +72,14 @@ class History:
             self.engine.didomi.click(ANN, {EMAIL: choice})
         else:
             self.engine.actito.click(ANN, "Newsletter", subscribe=choice is YES)
+
+    def world(self, side: str) -> DidomiWorld | ActitoWorld:
+        """Return one platform."""
+        return self.engine.didomi if side == "didomi" else self.engine.actito
+
+    def box(self, side: str) -> list[Any]:
+        """Return the webhooks that a platform has not posted yet."""
+        return self.world(side).outbox
 
     def sides(self) -> tuple[Choice, Choice]:
         """Return what Didomi and Actito hold."""
@@ -161,34 +171,63 @@ async def play_wild(history: History, steps: list[Step]) -> None:
     """Play one wild history; a step that has nothing to work on does nothing."""
     engine = history.engine
     for kind, one, two in steps:
-        world = engine.didomi if one == "didomi" else engine.actito
         engine.clock.advance(0.2)
-        if kind == "click":
-            engine.clock.advance(5)
-            history.click(one, two)
-        elif kind == "wait":
-            # The rules rest on Actito's webhooks being under way for an hour at most.
-            while engine.actito.outbox and one > 3000:
-                engine.receive(engine.actito.outbox.pop(0))
-            engine.clock.advance(one)
-        elif kind in {"deliver", "twice", "lose"} and world.outbox:
-            place = two % len(world.outbox)
-            item = world.outbox[place] if kind == "twice" else world.outbox.pop(place)
-            if kind != "lose":
-                engine.receive(item)
-            else:
-                history.lost_refusal |= _is_refusal(item)
-        elif kind == "turn":
+        if kind == "turn":
             await engine.take(ANN)
-        elif kind == "fault":
-            world.faults.queue.append(two)
-        elif kind == "crash":
-            engine.crash_at_settle = one == "settle"
-            engine.crash_at_announce = one == "announce"
-        elif kind == "land" and world.late:
-            world.late.pop(0)()
+        else:
+            PLAYS[kind](history, one, two)
     engine.crash_at_settle = engine.crash_at_announce = False
     await history.rest()
+
+
+def _play_click(history: History, side: str, choice: Choice) -> None:
+    history.engine.clock.advance(5)
+    history.click(side, choice)
+
+
+def _play_wait(history: History, seconds: int, _: object) -> None:
+    # The rules rest on Actito's webhooks being under way for an hour at most.
+    engine = history.engine
+    while engine.actito.outbox and seconds > 3000:
+        engine.receive(engine.actito.outbox.pop(0))
+    engine.clock.advance(seconds)
+
+
+def _play_post(history: History, side: str, place: int, *, keep: bool = False) -> None:
+    if box := history.box(side):
+        item = box[place % len(box)] if keep else box.pop(place % len(box))
+        history.engine.receive(item)
+
+
+def _play_lose(history: History, side: str, place: int) -> None:
+    if box := history.box(side):
+        history.lost_refusal |= _is_refusal(box.pop(place % len(box)))
+
+
+def _play_fault(history: History, side: str, fault: str) -> None:
+    history.world(side).faults.queue.append(fault)
+
+
+def _play_crash(history: History, place: str, _: object) -> None:
+    history.engine.crash_at_settle = place == "settle"
+    history.engine.crash_at_announce = place == "announce"
+
+
+def _play_landing(history: History, side: str, _: object) -> None:
+    if late := history.world(side).late:
+        late.pop(0)()
+
+
+PLAYS: dict[str, Callable[[History, Any, Any], None]] = {
+    "click": _play_click,
+    "wait": _play_wait,
+    "deliver": _play_post,
+    "twice": partial(_play_post, keep=True),
+    "lose": _play_lose,
+    "fault": _play_fault,
+    "crash": _play_crash,
+    "land": _play_landing,
+}
 
 
 def _is_refusal(item: object) -> bool:
