@@ -269,7 +269,8 @@ def _differing(
         not_before=not_before,
         not_after=max(not_after, not_before),
         dated=dated,
-        delay=max(0, item.received_at - not_before),
+        # A user is posted when it changes: it was under way since its own date.
+        delay=max(0, item.received_at - dated),
         evidence=f"event {item.id}",
     )
     known, how = add_statement(line, known, said)
@@ -291,9 +292,11 @@ def _line_after_reading(
     refused = choice is Choice.DENIED
     if agreed is None:
         after = with_agreed(known, Side.DIDOMI, choice, dated)
-        if refused:
-            after = delayed_by_first_sight(after, Side.DIDOMI, seen.read_at)
-        return with_refusal(after, Side.DIDOMI, seen.read_at) if refused else after
+        if not refused or line.node.option:
+            # Outside of a list since its date: that date is compared, the moment of the look is not.
+            return after
+        after = delayed_by_first_sight(after, Side.DIDOMI, seen.read_at)
+        return with_refusal(after, Side.DIDOMI, seen.read_at)
     after = resolved(known, Side.DIDOMI, choice)
     same = choice is agreed.choice or dated < agreed.as_of
     # Our own write explains it, or our own refusal did not take: to be put right, not believed.

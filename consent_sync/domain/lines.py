@@ -98,13 +98,26 @@ def add_statement(line: Line, known: LineState, said: Statement) -> tuple[LineSt
             return known, Added.OLDER
         if said.side is Side.DIDOMI and said.dated == latest.dated:
             if latest.choice is said.choice:
-                return known, Added.KNOWN
+                return _with_latest(known, _narrowed(latest, said)), Added.KNOWN
             if said.choice is Choice.GRANTED:
                 return known, Added.OLDER
     return (
         replace(known, latest={**known.latest, said.side: said}, held="", failed={}),
         Added.NEW,
     )
+
+
+def _narrowed(latest: Statement, said: Statement) -> Statement:
+    """Return a statement with what a second telling of it says about when it was made."""
+    if said.not_before <= latest.not_before:
+        return latest
+    return replace(latest, not_before=said.not_before, delay=min(latest.delay, said.delay))
+
+
+def _with_latest(known: LineState, said: Statement) -> LineState:
+    if known.latest[said.side] is said:
+        return known
+    return replace(known, latest={**known.latest, said.side: said})
 
 
 def with_agreed(

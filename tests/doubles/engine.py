@@ -101,6 +101,7 @@ class Engine:
         self.lanes: dict[Subject, Lane] = {}
         self.crash_at_settle = False
         self.crash_at_announce = False
+        self.received: list[DidomiItem | ProfileHint] = []
         self._numbers = 0
 
     # --- what comes in -------------------------------------------------------------------------
@@ -116,6 +117,7 @@ class Engine:
     def receive(self, content: DidomiItem | ProfileHint, received_at: Micros | None = None) -> None:
         """Store an item for its person, as the door would."""
         self._numbers += 1
+        self.received.append(content)
         if isinstance(content, DidomiItem):
             source = Side.DIDOMI
             person = person_from_ouid(content.ouid, self.mapping.normalise)

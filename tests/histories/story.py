@@ -86,41 +86,53 @@ class Story:
         actito = NONE if subscribed is None else YES if subscribed != line.inverted else NO
         return self.engine.didomi.holds(ANN, line.node), actito
 
+    def sides(self) -> dict[str, tuple[Choice, Choice]]:
+        """Return what Didomi and Actito hold, by line."""
+        return {line.id: self.holds(line) for line in self.lines}
+
     def click(self, side: str, line: Line, choice: Choice) -> None:
         """Let the person choose on one line; a topic is chosen on a page that shows all topics."""
         if side == "actito":
-            before = self.holds(line)[1]
-            self._note(side, line, choice, changed=before is not choice)
+            self._note(side, line, choice, self.holds(line)[1])
             self.engine.actito.click(ANN, line.id, subscribe=(choice is YES) != line.inverted)
         elif line.node.option:
-            self._click_topic(line, choice)
+            held = self.engine.didomi.picks.get(ANN, {}).get(TOPICS, (frozenset(), 0))[0]
+            option = frozenset({line.node.option})
+            self.tick(held | option if choice is YES else held - option)
         else:
-            self._note(side, line, choice, changed=True)
+            self._note(side, line, choice, self.holds(line)[0])
             self.engine.didomi.click(ANN, {line.node: choice})
 
-    def _click_topic(self, line: Line, choice: Choice) -> None:
-        world = self.engine.didomi
-        held = world.picks.get(ANN, {}).get(TOPICS)
-        options = held[0] if held else frozenset()
-        chosen = options | {line.node.option} if choice is YES else options - {line.node.option}
-        # An empty first list is no choice: it may also mean that nobody has chosen yet.
-        before = YES if line.node.option in options else NONE if held is None and chosen else NO
-        self._note("didomi", line, choice, changed=before is not choice)
-        for other in self.lines:
-            # A first list refuses all that is not in it: the page showed every topic.
-            left_out = other.node.option and other.node.option not in chosen and other is not line
-            if chosen and not options and left_out:
-                self._note("didomi", other, NO, changed=True)
-        world.click(ANN, {}, {TOPICS: chosen})
+    def tick(self, chosen: frozenset[str]) -> None:
+        """Let the person save the page of topics with these ticked."""
+        held = self.engine.didomi.picks.get(ANN, {}).get(TOPICS, (frozenset(), 0))[0]
+        for line in self.lines:
+            if not line.node.option:
+                continue
+            was, is_ticked = line.node.option in held, line.node.option in chosen
+            if was is not is_ticked:
+                self._note("didomi", line, YES if is_ticked else NO, YES if was else NO)
+            elif chosen and not is_ticked and all(said.line != line.id for said in self.said):
+                # A first list refuses all that is not in it: the page showed every topic.
+                self._note("didomi", line, NO, NONE)
+        self.engine.didomi.click(ANN, {}, {TOPICS: chosen})
 
-    def _note(self, side: str, line: Line, choice: Choice, *, changed: bool) -> None:
+    def _note(self, side: str, line: Line, choice: Choice, before: Choice) -> None:
+        changed = before is not choice
         self.said.append(Said(self.engine.clock.now(), side, line.id, choice, changed))
 
     def newest(self, line: Line) -> Said | None:
-        """Return the newest real change on a line."""
-        return next(
-            (said for said in reversed(self.said) if said.line == line.id and said.changed), None
+        """Return the newest choice on a line.
+
+        Refusing in Actito what it refuses already is none: nobody can tell it from an echo of ours.
+        """
+        counted = (
+            said
+            for said in reversed(self.said)
+            if said.line == line.id
+            and (said.changed or said.side == "didomi" or said.choice is YES)
         )
+        return next(counted, None)
 
     def written(self, line: Line) -> list[tuple[Micros, Choice]]:
         """Return what our writes changed on a line, on both sides."""

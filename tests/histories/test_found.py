@@ -2,6 +2,7 @@
 
 import pytest
 
+from consent_sync.domain.identity import Side
 from tests.doubles.engine import Engine
 from tests.doubles.mappings import EMAIL
 from tests.histories.story import ANN, LINES, NO, NONE, TOPICS, YES, Story
@@ -158,3 +159,35 @@ async def test_a_refused_topic_that_waits_for_a_look_is_a_waiting_opt_out(
 
     assert settlement is not None
     assert settlement.summary.optout_waiting_since is not None
+
+
+async def test_a_user_shown_before_its_event_arrives_does_not_make_a_yes_late(
+    story: Story, engine: Engine
+) -> None:
+    """The user alone says only that she agreed since the last sight; the event says when."""
+    engine.didomi.click(ANN, {EMAIL: NO})
+    await engine.run()
+    engine.clock.advance(4000)
+    engine.didomi.fanout = ("bare user", "event")
+    engine.didomi.click(ANN, {EMAIL: YES})
+
+    await engine.run()
+
+    assert story.holds(NEWSLETTER) == (YES, YES)
+    known = story.line(NEWSLETTER).latest[Side.DIDOMI]
+    assert known.not_before == known.not_after
+
+
+async def test_a_topic_outside_of_an_old_list_can_be_agreed_to_in_actito(
+    story: Story, engine: Engine
+) -> None:
+    """What a list left out long before is no refusal seen just now; nothing is held."""
+    ticks(story, "culture")
+    engine.didomi.outbox.clear()
+    engine.clock.advance(90_000)
+    story.click("actito", SPORTS, YES)
+
+    await engine.run()
+
+    assert story.holds(SPORTS) == (YES, YES)
+    assert engine.didomi.picks[ANN][TOPICS][0] == {"culture", "sport"}
