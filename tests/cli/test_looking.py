@@ -11,7 +11,7 @@ def test_status_counts(filled: Installation, monkeypatch: pytest.MonkeyPatch) ->
     told = filled.json(monkeypatch, "status")
 
     assert result.exit_code == 0
-    assert "2 persons known" in result.stdout
+    assert f"{told['persons']} persons known" in result.stdout
     assert told["sides"]["didomi"]["refused"] == 1
     assert told["sides"]["actito"]["events"] >= 2
     assert told["waiting_turns"] == 0
