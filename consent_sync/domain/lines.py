@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from enum import Enum, auto
+from functools import lru_cache
 from typing import Final
 
 from consent_sync.domain.consent import (
@@ -74,7 +75,13 @@ def can_grant(mode: SyncMode, side: Side) -> bool:
 def line_state(state: PersonState, line: Line) -> LineState:
     """Return the state of a line, blank when nothing is known of it in its present shape."""
     known = state.lines.get(line.id)
-    return known if known is not None and known.shape == line.shape else LineState(shape=line.shape)
+    return known if known is not None and known.shape == line.shape else _blank(line.shape)
+
+
+@lru_cache(maxsize=1_000)
+def _blank(shape: str) -> LineState:
+    """Made once per shape: every turn asks for it many times."""
+    return LineState(shape=shape)
 
 
 def with_line(state: PersonState, line: Line, changed: LineState) -> PersonState:

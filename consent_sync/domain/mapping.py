@@ -29,7 +29,9 @@ class Line:
     """One row of a mapping: a Didomi node paired with one Actito subscription.
 
     `inverted` means: agreeing in Didomi is *not* being subscribed in Actito.
-    `line_number` is where it stands in its file, counted from 1.
+    `line_number` is where it stands in its file, counted from 1. `shape` is what the line pairs
+    with its subscription: a line of another shape starts from nothing known. Otherwise turning
+    `inverted` round in the file would read as everybody changing their mind.
     """
 
     id: str
@@ -37,14 +39,11 @@ class Line:
     sync: SyncMode = SyncMode.TWO_WAY
     inverted: bool = False
     line_number: int = 0
+    shape: str = field(init=False, compare=False, repr=False)
 
-    @property
-    def shape(self) -> str:
-        """What the line pairs with its subscription: a changed one starts from nothing known.
-
-        Otherwise turning `inverted` round in the file would read as everybody changing their mind.
-        """
-        return ("-" if self.inverted else "+") + "/".join(self.node)
+    def __post_init__(self) -> None:
+        shape = ("-" if self.inverted else "+") + "/".join(self.node)
+        object.__setattr__(self, "shape", shape)
 
 
 @dataclass(frozen=True, slots=True)

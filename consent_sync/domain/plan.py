@@ -24,6 +24,9 @@ class Desired:
     conflict: bool = False
 
 
+_NOTHING = Desired(Choice.NONE, "nobody has made a choice")
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
     """How one line of one turn ends as far as planning can say; a write may still change it."""
@@ -62,11 +65,11 @@ def certainly_newer(grant: Statement, denial: Statement, rules: Rules) -> bool:
 
 def desired_choice(line: Line, known: LineState, rules: Rules) -> Desired:
     """Return what both sides ought to hold on this line, from the latest statements of all."""
-    latest = list(known.latest.values())
+    if not known.latest:
+        return _NOTHING
+    latest = known.latest.values()
     grants = [said for said in latest if said.choice is Choice.GRANTED]
     denials = [said for said in latest if said.choice is Choice.DENIED]
-    if not latest:
-        return Desired(Choice.NONE, "nobody has made a choice")
     if not denials:
         return Desired(Choice.GRANTED, f"agreed in {_names(grants)}")
     if not grants:

@@ -52,7 +52,7 @@ def merged(trees: Iterable[tuple[Micros | None, ConsentTree]]) -> ConsentTree:
 
 def options_in(text: str) -> frozenset[str]:
     """Return the ids in a comma-separated text."""
-    return frozenset(part for piece in text.split(",") if (part := piece.strip()))
+    return frozenset([part for piece in text.split(",") if (part := piece.strip())])
 
 
 def _read_purpose(nodes: Nodes, picks: Picks, purpose: Purpose) -> None:
@@ -92,7 +92,8 @@ def _put(nodes: Nodes, node: Node, enabled: bool | None) -> None:
 
 
 def _pick(picks: Picks, pick: Pick, options: frozenset[str]) -> None:
-    picks[pick] = picks.get(pick, options) & options
+    held = picks.get(pick)
+    picks[pick] = options if held is None else held & options
 
 
 def _options(raw: object) -> frozenset[str] | None:

@@ -63,7 +63,7 @@ class DidomiReceiver:
         subject = _subject(envelope, value, "")
         if subject is None:
             return UnknownItem(envelope.type[:MAX_TYPE_LENGTH])
-        return _item(envelope, subject, _digest(value).hex())
+        return _item(envelope, subject, "" if subject.id else _digest(value).hex())
 
 
 def parse_envelope(body: bytes) -> Envelope:
