@@ -56,17 +56,3 @@ def test_every_argument_is_told(name: str) -> None:
     wanted = [one for one in EVERY[name].params if one.param_type_name == "argument"]
 
     assert not wanted or f"`{name} " in SECTIONS[name]
-
-
-def test_no_page_names_a_command_that_does_not_exist() -> None:
-    """Whatever a page tells people to type can be typed."""
-    known = {name.split()[0] for name in EVERY} | {"COMMAND", "--version"}
-    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "mappings").glob("*.md")]
-    found = {
-        (page.name, word)
-        for page in pages
-        for word in re.findall(r"(?:^|[`$/] ?)consent-sync (\S+?)[`\s]", page.read_text("utf-8"))
-        if re.fullmatch(r"[a-z-]+", word) and page.name != "README.md"
-    }
-
-    assert {(page, word) for page, word in found if word not in known} == set()
