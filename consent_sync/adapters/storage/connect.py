@@ -38,6 +38,7 @@ def connect(path: Path, *, cache_kib: int, looking: bool = False) -> apsw.Connec
         connection.set_busy_timeout(5_000)
         _run(connection, f"PRAGMA cache_size = -{cache_kib}")
         _run(connection, "PRAGMA trusted_schema = OFF")
+        _run(connection, "PRAGMA temp_store = MEMORY")
         if looking:
             _run(connection, "PRAGMA query_only = ON")
         else:

@@ -12,8 +12,8 @@ from consent_sync.adapters.storage.counting import COMMITS, Counting
 from consent_sync.adapters.storage.group_commit import EnvironmentStoreError
 from consent_sync.domain.errors import StoreError
 
-# About 16 MiB: long enough that a page changed often is copied once, short enough to copy fast.
-CHECKPOINT_PAGES: Final = 2_000
+# About 32 MiB: long enough that a page changed often is copied once, short enough to copy fast
+CHECKPOINT_PAGES: Final = 4_000
 
 _ENVIRONMENT: Final = (
     apsw.FullError,

@@ -1,10 +1,12 @@
 -- Every query has a name and a sentence. Where a list of values belongs, `json_each(?)` takes it as
 -- JSON; `VALUES (?, ...)` is repeated for as many rows as there are. So one statement does the work
 -- of a whole batch, because each statement costs the writer a change of hands with the event loop.
+-- `OR ROLLBACK`, because a failed batch is undone whole: SQLite then keeps no copy of every page for
+-- undoing the statement alone.
 
 -- name: insert_events
 -- Keep what was received.
-INSERT INTO event (id, source, mapping, type, received_at, status, problem, body)
+INSERT OR ROLLBACK INTO event (id, source, mapping, type, received_at, status, problem, body)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: known_digests
@@ -14,11 +16,11 @@ WHERE EXISTS (SELECT 1 FROM seen WHERE key = unhex(value));
 
 -- name: remember_digests
 -- Remember that events were accepted.
-INSERT INTO seen (key) VALUES (?);
+INSERT OR ROLLBACK INTO seen (key) VALUES (?);
 
 -- name: accept_refused
 -- A refused request becomes an accepted event.
-UPDATE event SET status = 0, problem = '' WHERE id = ?;
+UPDATE OR ROLLBACK event SET status = 0, problem = '' WHERE id = ?;
 
 -- name: event_head
 -- What a replay must know of an event.
@@ -31,30 +33,30 @@ FROM json_each(?) AS wanted CROSS JOIN person ON person.key = unhex(wanted.value
 
 -- name: insert_persons
 -- Make rows for those who are named for the first time.
-INSERT INTO person (id, key, mapping, person) VALUES (?, ?, ?, ?);
+INSERT OR ROLLBACK INTO person (id, key, mapping, person) VALUES (?, ?, ?, ?);
 
 -- name: update_persons
 -- Keep what turns concluded about persons.
-UPDATE person
+UPDATE OR ROLLBACK person
 SET state = ended.column2, record = ended.column3, held = ended.column4, failed = ended.column5
 FROM (VALUES (?, ?, ?, ?, ?)) AS ended
 WHERE person.id = ended.column1;
 
 -- name: set_optouts
 -- Apart from the rest because naming the column touches its index, changed or not.
-UPDATE person SET optout_waiting_since = ended.column2
+UPDATE OR ROLLBACK person SET optout_waiting_since = ended.column2
 FROM (VALUES (?, ?)) AS ended
 WHERE person.id = ended.column1;
 
 -- name: set_profiles
 -- Apart for the same reason.
-UPDATE person SET profile = ended.column2
+UPDATE OR ROLLBACK person SET profile = ended.column2
 FROM (VALUES (?, ?)) AS ended
 WHERE person.id = ended.column1;
 
 -- name: insert_items
 -- Let events wait for persons' turns.
-INSERT INTO item (id, event, person, received_at, repeat_key) VALUES (?, ?, ?, ?, ?);
+INSERT OR ROLLBACK INTO item (id, event, person, received_at, repeat_key) VALUES (?, ?, ?, ?, ?);
 
 -- name: newest_items
 -- The newest item that waits for each of these persons, null where none does.
@@ -80,11 +82,11 @@ DELETE FROM item WHERE id IN (SELECT value FROM json_each(?));
 
 -- name: move_item
 -- An item belongs to another person; it gets a new number because it waits anew.
-UPDATE item SET id = ?, person = ? WHERE id = ?;
+UPDATE OR ROLLBACK item SET id = ?, person = ? WHERE id = ?;
 
 -- name: hurry_lanes
 -- Something new arrived: turns that wait for their moment are due at once.
-UPDATE lane SET due_at = 0 WHERE due_at > 0 AND person IN (SELECT value FROM json_each(?));
+UPDATE OR ROLLBACK lane SET due_at = 0 WHERE due_at > 0 AND person IN (SELECT value FROM json_each(?));
 
 -- name: count_lanes
 -- How many of these persons have a lane.
@@ -100,7 +102,7 @@ DELETE FROM lane WHERE person IN (SELECT value FROM json_each(?));
 
 -- name: insert_intents
 -- Remember writes that are about to be sent.
-INSERT INTO intent (person, id, body) VALUES (?, ?, ?);
+INSERT OR ROLLBACK INTO intent (person, id, body) VALUES (?, ?, ?);
 
 -- name: delete_intents
 -- The turns were settled: what was announced is in the ledger now.
@@ -108,7 +110,7 @@ DELETE FROM intent WHERE person IN (SELECT value FROM json_each(?));
 
 -- name: insert_records
 -- Append to the ledger.
-INSERT INTO ledger (id, person, previous, body) VALUES (?, ?, ?, ?);
+INSERT OR ROLLBACK INTO ledger (id, person, previous, body) VALUES (?, ?, ?, ?);
 
 -- name: set_tallies
 -- Keep counts.
