@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from consent_sync.domain.consent import Agreed, Choice, Statement
-from consent_sync.domain.events import Item, ProfileHint, ProfileReading
+from consent_sync.domain.events import Item, ProfileHint, ProfileMissing, ProfileReading
 from consent_sync.domain.identity import Names, Side
 from consent_sync.domain.lines import (
     Added,
@@ -102,15 +102,31 @@ def fold_profile_reading(
     return Outcome(state, entries=tuple(entries), touched=frozenset(touched))
 
 
-def fold_profile_missing(state: PersonState) -> PersonState:
-    """Take in that Actito has no such profile: it holds nothing, and needs everything anew."""
+def fold_profile_missing(
+    state: PersonState, seen: ProfileMissing, hints: Sequence[Hint], context: Context
+) -> Outcome:
+    """Take in that Actito has no such profile: it holds nothing, and needs everything anew.
+
+    A refusal that a webhook of this turn shows was made on the profile before it went.
+    """
+    nothing = ProfileReading(seen.read_at, seen.read_at, Names(), {})
+    touched: set[str] = set()
+    for line in context.mapping.lines:
+        known = line_state(state, line)
+        told = tuple(hint for hint in hints if not _echoes(known, hint.item.received_at, context))
+        look = _Look(line, known, Choice.NONE, nothing, told, context)
+        added = look.denied_before_it_went()
+        if added is not None:
+            state = with_line(state, line, added)
+            touched.add(line.id)
     lines = {
         name: replace(
             known, agreed={side: held for side, held in known.agreed.items() if side != Side.ACTITO}
         )
         for name, known in state.lines.items()
     }
-    return replace(state, profile=Presence.MISSING, lines=lines, sent={})
+    state = replace(state, profile=Presence.MISSING, lines=lines, sent={})
+    return Outcome(state, touched=frozenset(touched))
 
 
 def merged_names(known: Names, told: Names) -> Names:
@@ -266,6 +282,12 @@ class _Look:
         known, added = add_statement(self.line, self.known, said)
         known = with_agreed(known, Side.ACTITO, Choice.DENIED, self.seen.asked_at)
         return _Result(with_refusal(known, Side.ACTITO, self.seen.read_at), added)
+
+    def denied_before_it_went(self) -> LineState | None:
+        """Return the line with the refusal that hints show of a profile that is gone, if any."""
+        if all(hint.choice(self.line) is not Choice.DENIED for hint in self.hints):
+            return None
+        return self._denied_by_hint().known
 
     def _run_over(self) -> bool:
         """Say whether a yes of ours may have run over a no that a hint still shows.

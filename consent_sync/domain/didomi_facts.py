@@ -130,8 +130,11 @@ def _fold_event(state: PersonState, event: ConsentEvent, item: Item, context: Co
     made = min(created, item.received_at)
     reached = min(state.pending.get(event.id, item.received_at), item.received_at)
     not_before = OPEN if event.created_at is None else made
+    since = not_before
     if event.origin is not None:
+        # Another mapping's engine dates a yes early; it saw the choice at the end of its interval.
         not_before = min(not_before, event.origin.not_before)
+        since = max(not_before, min(event.origin.not_after, item.received_at))
     added: list[tuple[str, Added]] = []
     for line in context.mapping.lines:
         known = line_state(state, line)
@@ -141,7 +144,7 @@ def _fold_event(state: PersonState, event: ConsentEvent, item: Item, context: Co
             held=_held(known),
             chosen=event.origin is None,
         )
-        if choice is Choice.NONE:
+        if choice is Choice.NONE or _left_out_by_engine(event, line, known, choice):
             continue
         said = Statement(
             id=event.id or f"event-{item.id}",
@@ -150,7 +153,7 @@ def _fold_event(state: PersonState, event: ConsentEvent, item: Item, context: Co
             not_before=not_before,
             not_after=made,
             dated=created,
-            delay=max(0, reached - not_before),
+            delay=max(0, reached - since),
             evidence=f"event {item.id}",
         )
         known, how = _with_option(state, line, known, said)
@@ -159,6 +162,12 @@ def _fold_event(state: PersonState, event: ConsentEvent, item: Item, context: Co
     pending = {key: at for key, at in state.pending.items() if key != event.id}
     state = replace(state, pending=pending) if len(pending) != len(state.pending) else state
     return _Folded(_with_lists(state, event.tree, created), tuple(added))
+
+
+def _left_out_by_engine(event: ConsentEvent, line: Line, known: LineState, choice: Choice) -> bool:
+    """Say whether an engine's list leaves an option out that was not granted before either."""
+    engine = event.origin is not None and bool(line.node.option)
+    return engine and choice is Choice.DENIED and _held(known) is not Choice.GRANTED
 
 
 def _with_option(

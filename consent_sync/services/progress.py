@@ -85,9 +85,9 @@ class Progress:
         """Take in a reading of the profile, with the webhooks that asked for it."""
         self.facts.append(seen)
         if isinstance(seen, ProfileMissing):
-            self.state = fold_profile_missing(self.state)
-            return
-        outcome = fold_profile_reading(self.state, seen, hints, self.context())
+            outcome = fold_profile_missing(self.state, seen, hints, self.context())
+        else:
+            outcome = fold_profile_reading(self.state, seen, hints, self.context())
         self.state = outcome.state
         self.entries.extend(outcome.entries)
         self.touched |= outcome.touched

@@ -99,6 +99,11 @@ class ActitoWorld:
             ProfileHint(Names(actito_key=key, profile_id=profile.profile_id), {name: subscribe}, {})
         )
 
+    def touch(self, key: str) -> None:
+        """Post a webhook about a profile that names no subscription."""
+        names = Names(actito_key=key, profile_id=self.profiles[key].profile_id)
+        self.outbox.append(ProfileHint(names))
+
     async def read_by_key(self, mapping: Mapping, key: str) -> ProfileReading | ProfileMissing:
         """Read one profile."""
         self.calls.append("read")

@@ -191,3 +191,35 @@ async def test_a_topic_outside_of_an_old_list_can_be_agreed_to_in_actito(
 
     assert story.holds(SPORTS) == (YES, YES)
     assert engine.didomi.picks[ANN][TOPICS][0] == {"culture", "sport"}
+
+
+async def test_a_refusal_on_a_profile_that_is_gone_is_not_lost_with_it() -> None:
+    """Ann refuses in Actito, her profile is deleted, and an older yes would create it anew."""
+    story = Story.start(upsert_mode=True)
+    engine = story.engine
+    engine.didomi.click(ANN, {EMAIL: YES})
+    engine.clock.advance(5)
+    story.click("actito", NEWSLETTER, NO)
+    del engine.actito.profiles[ANN]
+
+    await engine.run()
+
+    assert story.holds(NEWSLETTER) == (NO, NO)
+
+
+async def test_an_agreement_in_one_table_reaches_the_other_table_in_time() -> None:
+    """An engine's event is dated early; that does not make the agreement late for another one."""
+    north, south = Story.start(name="north"), Story.start(name="south")
+    south.engine.didomi, south.engine.clock = north.engine.didomi, north.engine.clock
+    south.engine.actito.clock = north.engine.clock
+    first = north.engine.didomi.click(ANN, {EMAIL: NO})
+    await north.engine.run()
+    south.engine.receive(first)
+    await south.engine.run()
+    north.engine.clock.advance(900)
+    north.click("actito", NEWSLETTER, YES)
+    north.engine.deliver_all()
+    await north.engine.take(ANN)
+    await south.engine.run()
+
+    assert south.holds(NEWSLETTER) == (YES, YES)
