@@ -1,10 +1,13 @@
 """Commands never see the settings of whoever runs the tests."""
 
 import asyncio
+import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from tests.cli.installation import Installation, fill
 
@@ -15,6 +18,16 @@ def _own_settings(monkeypatch: pytest.MonkeyPatch) -> None:
         if name.startswith("CONSENT_SYNC_"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("COLUMNS", "100")
+
+
+@pytest.fixture(autouse=True)
+def _own_logs() -> Iterator[None]:
+    """Undo what `serve` does to the logs: its stream is gone when the command is."""
+    root, before = logging.getLogger(), structlog.get_config()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:], root.level = handlers, level
+    structlog.configure(**before)
 
 
 @pytest.fixture
