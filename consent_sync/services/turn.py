@@ -23,7 +23,7 @@ from consent_sync.domain.mapping import Mapping
 from consent_sync.domain.moments import SECOND, Micros
 from consent_sync.domain.plan import Decision, Plan, desired_choice, plan_changes
 from consent_sync.domain.retry import next_attempt
-from consent_sync.domain.state import LineState
+from consent_sync.domain.state import LineState, PersonState
 from consent_sync.domain.verdicts import Entry, Kind, Verdict
 from consent_sync.ports.store import Settlement, StoredItem, Summary, Turn
 from consent_sync.services.progress import Progress, TurnTools
@@ -62,6 +62,7 @@ class TurnRun:
         self._taken: list[_Taken] = []
         self._hints: list[Hint] = []
         self._decisions: dict[str, Decision] = {}
+        self._planned: tuple[PersonState, frozenset[Side], Plan] | None = None
         self._trouble: TemporaryError | None = None
         self.outcome = "settled"
 
@@ -192,12 +193,22 @@ class TurnRun:
         return self._trouble is not None
 
     def _make_plan(self) -> Plan:
-        progress = self._progress
-        plan = plan_changes(progress.state, progress.context(), looked=frozenset(progress.looked))
+        plan = self._plan()
         for decision in plan.decisions:
             before = self._decisions.get(decision.line.id)
             if before is None or decision.verdict is not Verdict.NO_CHANGE:
                 self._decisions[decision.line.id] = decision
+        return plan
+
+    def _plan(self) -> Plan:
+        """The plan for what is known now; made anew only where something was learnt since."""
+        progress, looked = self._progress, frozenset(self._progress.looked)
+        if self._planned is not None:
+            state, sides, plan = self._planned
+            if state is progress.state and sides == looked:
+                return plan
+        plan = plan_changes(progress.state, progress.context(), looked=looked)
+        self._planned = progress.state, looked, plan
         return plan
 
     async def _write(self, plan: Plan) -> bool:
@@ -216,7 +227,7 @@ class TurnRun:
     def _settlement(self) -> Settlement:
         progress, turn = self._progress, self._turn
         due_at, attempts, first_failed_at = self._next_attempt()
-        plan = plan_changes(progress.state, progress.context(), looked=frozenset(progress.looked))
+        plan = self._plan()
         if self._trouble is not None and due_at is None:
             self._give_up(plan)
             plan = self._make_plan()
