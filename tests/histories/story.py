@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -191,6 +192,14 @@ class Story:
             await engine.run()
 
 
+class Step(Protocol):
+    """One thing that happens in a history."""
+
+    async def play(self, story: Story) -> None:
+        """Let it happen."""
+        ...
+
+
 @dataclass(frozen=True)
 class Click:
     """The person chooses, at least five seconds after anything else."""
@@ -293,8 +302,6 @@ class Fanout:
     async def play(self, story: Story) -> None:
         story.engine.didomi.fanout = self.kinds
 
-
-Step = Click | Wait | Post | Turn | Fault | CrashAt | Land | Fanout
 
 choices = st.sampled_from([YES, NO])
 sides = st.sampled_from(["didomi", "actito"])
