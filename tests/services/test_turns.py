@@ -1,5 +1,7 @@
 """Turns of one person between two small worlds: the rules as a privacy officer would tell them."""
 
+import hashlib
+
 import pytest
 
 from consent_sync.domain.consent import Choice, Pick
@@ -435,3 +437,25 @@ async def test_letter_case_does_not_hide_a_profile(
     await engine.run()
 
     assert engine.actito.profiles[spelling].subscriptions == {"Newsletter": choice is YES}
+
+
+async def test_a_hashed_person_waits_until_the_key_itself_is_seen(engine: Engine) -> None:
+    """With hashed ids nothing can be addressed in Actito until a webhook shows whose hash it is."""
+    engine.with_mapping(normalise=Normalise.SHA256)
+    hashed = hashlib.sha256(ANN.encode()).hexdigest()
+    engine.didomi.click(hashed.upper(), {EMAIL: YES})
+    await engine.run()
+
+    assert engine.actito.calls == []
+    assert verdicts(engine, hashed)[-1] is Verdict.NO_PROFILE
+
+    engine.actito.click(ANN, "Other", subscribe=True)
+    await engine.run()
+
+    assert engine.actito.profiles[ANN].subscriptions["Newsletter"] is True
+
+    engine.clock.advance(600)
+    engine.actito.click(ANN, "Newsletter", subscribe=False)
+    await engine.run()
+
+    assert engine.didomi.holds(hashed.upper(), EMAIL) is NO
