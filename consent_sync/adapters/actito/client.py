@@ -1,6 +1,6 @@
 """Calls Actito for one account: one token, one pace, and no 404 believed without a second look."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from consent_sync.adapters.actito import structure, wire
 from consent_sync.adapters.actito.pacing import Pacing
@@ -178,7 +178,8 @@ class ActitoClient:
     async def _fetch_token(self, urgent: bool) -> Answer:
         await self._pacing.wait(urgent=urgent)
         request = wire.token_request(self._settings)
-        return (await self._send(request, self._settings.api_key, urgent=urgent)).answer
+        credentials = self._settings.api_key
+        return (await self._send(request, credentials, request.accept, urgent=urgent)).answer
 
     async def _call(self, request: Request, *, urgent: bool = False) -> _Told:
         told = await self._call_once(request, urgent=urgent)
@@ -191,13 +192,15 @@ class ActitoClient:
     async def _call_once(self, request: Request, *, urgent: bool) -> _Told:
         await self._pacing.wait(urgent=urgent)
         token = await self._tokens.get(urgent=urgent)
-        accepting = replace(request, accept=request.accept | {401})
-        told = await self._send(accepting, f"Bearer {token}", urgent=urgent)
+        accept = request.accept | {401}
+        told = await self._send(request, f"Bearer {token}", accept, urgent=urgent)
         if told.answer.status == 401:
             self._tokens.drop(token)
         return told
 
-    async def _send(self, request: Request, credentials: str, *, urgent: bool) -> _Told:
+    async def _send(
+        self, request: Request, credentials: str, accept: frozenset[int], *, urgent: bool
+    ) -> _Told:
         async with self._pacing.slot(urgent=urgent):
             asked_at = self._clock.now()
             try:
@@ -208,7 +211,7 @@ class ActitoClient:
                     body=request.body,
                     write=request.write,
                     name=request.name,
-                    accept=request.accept | {429},
+                    accept=accept | {429},
                 )
             except TemporaryError as error:
                 self._pacing.pause(error.retry_after or 0)

@@ -6,6 +6,7 @@ Updating a Single Profile", "Feeding your Actito Profile tables").
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Protocol
 from urllib.parse import quote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -116,8 +117,13 @@ class V4Routes:
         return Request("actito profile read", "GET", url, accept=frozenset({404}))
 
     def _base(self, mapping: Mapping) -> str:
-        place = f"v4/entity/{segment(mapping.entity)}/table/{segment(mapping.table)}/profile"
-        return address(self._settings, self._settings.profiles_prefix, place)
+        return _profiles(self._settings, mapping.entity, mapping.table)
+
+
+@lru_cache(maxsize=100)
+def _profiles(settings: ActitoSettings, entity: str, table: str) -> str:
+    place = f"v4/entity/{segment(entity)}/table/{segment(table)}/profile"
+    return address(settings, settings.profiles_prefix, place)
 
 
 def token_request(settings: ActitoSettings) -> Request:
@@ -163,7 +169,7 @@ def segment(text: str) -> str:
 def local_date(moment: Micros, zone: ZoneInfo) -> str:
     """Return a moment as `yyyy-MM-dd HH:mm:ss` in the zone, the only form that Actito shows."""
     local = (_EPOCH + timedelta(microseconds=moment)).astimezone(zone)
-    return local.strftime("%Y-%m-%d %H:%M:%S")
+    return local.replace(tzinfo=None).isoformat(" ", "seconds")
 
 
 def check_written(answer: Answer) -> bool:
