@@ -322,7 +322,7 @@ class _Look:
         )
 
     def _shown_before_it_was_told(self, agreed: Agreed) -> bool:
-        return any(
+        return self.shown is not Choice.NONE and any(
             hint.choice(self.line) is self.shown
             and _maybe_before_first_sight(self.known, agreed, hint, self.context)
             for hint in self.hints
