@@ -267,9 +267,10 @@ def _differing(
 ) -> tuple[LineState, Added | None]:
     """A state that differs from what Didomi was known to hold: made between the two sights."""
     agreed = known.agreed.get(Side.DIDOMI)
-    if agreed is not None and (agreed.choice is choice or dated <= agreed.as_of):
-        stale = agreed.choice is not choice
-        return known, Added.OLDER if stale else None
+    if agreed is not None and agreed.choice is choice:
+        return known, None
+    if agreed is not None and (dated <= agreed.as_of or _before_our_write(known, dated, context)):
+        return known, Added.OLDER
     not_before = OPEN if agreed is None else lifted(agreed.as_of, agreed, context.rules)
     said = Statement(
         id=f"shown-{dated}-{choice}",
@@ -284,6 +285,15 @@ def _differing(
     )
     known, how = add_statement(line, known, said)
     return _holding(known, choice, dated, not_after), how
+
+
+def _before_our_write(known: LineState, dated: Micros, context: Context) -> bool:
+    """Say whether a user may have been shown as it was before our newest write reached Didomi.
+
+    Our event may carry an earlier date than that, so its own date does not tell.
+    """
+    sent = [write.sent_at for write in known.writes if write.side is Side.DIDOMI]
+    return bool(sent) and dated <= max(sent) + context.rules.tolerance
 
 
 def _line_after_reading(

@@ -1,12 +1,14 @@
 """Turns of one person between two small worlds: the rules as a privacy officer would tell them."""
 
 import hashlib
+from dataclasses import replace
 
 import pytest
 
 from consent_sync.domain.consent import Choice, Pick
 from consent_sync.domain.identity import Normalise
 from consent_sync.domain.mapping import AttributeRules, CreateFor, SyncMode
+from consent_sync.domain.moments import SECOND
 from consent_sync.domain.verdicts import Verdict
 from tests.doubles.engine import Engine
 from tests.doubles.mappings import EMAIL, MARKETING, NEWS, SPORT, a_line, a_mapping
@@ -459,3 +461,20 @@ async def test_a_hashed_person_waits_until_the_key_itself_is_seen(engine: Engine
     await engine.run()
 
     assert engine.didomi.holds(hashed.upper(), EMAIL) is NO
+
+
+async def test_a_user_shown_as_before_our_refusal_is_no_news(engine: Engine) -> None:
+    """An old yes makes Didomi post its user; the refusal we wrote meanwhile is not undone by it."""
+    engine.actito.click(ANN, "Newsletter", subscribe=False)
+    await engine.run()
+    engine.clock.advance(600)
+    engine.didomi.skew = -7 * 86_400 * SECOND
+    engine.didomi.click(ANN, {EMAIL: YES})
+    shown = replace(engine.didomi.shown(ANN), updated_at=engine.clock.now())
+    engine.clock.advance(1)
+    await engine.run()
+    engine.receive(shown)
+    await engine.run()
+
+    assert engine.didomi.holds(ANN, EMAIL) is NO
+    assert engine.actito.profiles[ANN].subscriptions == {"Newsletter": False}
