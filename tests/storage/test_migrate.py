@@ -54,6 +54,7 @@ def test_the_files_are_numbered_without_gaps() -> None:
 MAY_SCAN = {
     "accepted_events",
     "announced_persons",
+    "digest_log",
     "last_numbers",
     "oldest_optout",
     "oldest_waiting",

@@ -11,7 +11,7 @@ import pytest
 
 from consent_sync.adapters.storage import transactions as transactions_module
 from consent_sync.adapters.storage.connect import connect
-from consent_sync.adapters.storage.counting import Counting
+from consent_sync.adapters.storage.desk import Desk
 from consent_sync.adapters.storage.group_commit import EnvironmentStoreError
 from consent_sync.adapters.storage.migrate import migrate
 from consent_sync.adapters.storage.sqlite import SqliteStore
@@ -93,8 +93,9 @@ class Bench:
         self.connection = connection
         migrate(connection, path, migrations())
         self.statements = Statements(connection)
-        self.counting = Counting(self.statements)
-        self.transactions = SqliteTransactions(connection, self.counting, path)
+        desk = Desk(connection)
+        self.counting = desk.counting
+        self.transactions = SqliteTransactions(connection, desk, path)
 
     def write(self, rows: int = 1, size: int = 100) -> None:
         self.transactions.begin()

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from consent_sync.adapters.storage.counting import Counting
+from consent_sync.adapters.storage.digests import Digests
 from consent_sync.adapters.storage.keys import event_key, person_key
 from consent_sync.adapters.storage.statements import SqlValue, Statements
 from consent_sync.domain.identity import Subject
@@ -56,10 +57,12 @@ class Accepting:
         self,
         statements: Statements,
         counting: Counting,
+        digests: Digests,
         taken: Callable[[int, int], bool],
     ) -> None:
         self._statements = statements
         self._counting = counting
+        self._digests = digests
         self._taken = taken
 
     def accept(self, calls: Sequence[Sequence[NewEvent]]) -> list[tuple[list[bool], Arrivals]]:
@@ -68,12 +71,12 @@ class Accepting:
         batch = _Batch(self._counting, Persons(self._statements, self._counting, subjects))
         keys = [[event_key(event) for event in events] for events in calls]
         once, repeatable = _by_kind(calls, keys)
-        batch.seen = self._known(once)
+        batch.seen = self._digests.known(once)
         batch.waiting = self._waiting(repeatable)
         answers = [batch.add(events, own) for events, own in zip(calls, keys, strict=True)]
         batch.persons.write()
         self._wait(batch.items)
-        self._statements.write_rows("remember_digests", batch.digests)
+        self._digests.add(batch.digests)
         self._statements.write_rows("insert_events", batch.events)
         return answers
 
@@ -130,12 +133,6 @@ class Accepting:
         self._wait(items)
         return arrivals
 
-    def _known(self, keys: Sequence[bytes]) -> set[bytes]:
-        if not keys:
-            return set()
-        known = self._statements.of_list("known_digests", [key.hex() for key in keys])
-        return {bytes.fromhex(text) for text in known}
-
     def _waiting(self, keys: Sequence[bytes]) -> dict[bytes, set[int]]:
         """Return for whom equal events wait that no turn has."""
         waiting: dict[bytes, set[int]] = {}
@@ -155,7 +152,7 @@ class _Batch:
         self.persons = persons
         self.seen: set[bytes] = set()
         self.waiting: dict[bytes, set[int]] = {}
-        self.digests: list[Row] = []
+        self.digests: list[bytes] = []
         self.events: list[Row] = []
         self.items: list[Row] = []
 
@@ -173,7 +170,7 @@ class _Batch:
             self.waiting.setdefault(key, set()).update(persons)
         else:
             self.seen.add(key)
-            self.digests.append((key,))
+            self.digests.append(key)
         counting = self._counting
         counting.event += 1
         number, source, at = counting.event, event.source.value, event.received_at

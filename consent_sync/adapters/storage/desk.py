@@ -7,6 +7,7 @@ import apsw
 
 from consent_sync.adapters.storage.accepting import Accepting
 from consent_sync.adapters.storage.counting import Counting
+from consent_sync.adapters.storage.digests import Digests
 from consent_sync.adapters.storage.settling import Settling
 from consent_sync.adapters.storage.statements import Statements
 
@@ -19,7 +20,8 @@ class Desk:
     ) -> None:
         statements = Statements(connection)
         self.counting = Counting(statements)
-        accepting = Accepting(statements, self.counting, taken)
+        self._digests = Digests(statements)
+        accepting = Accepting(statements, self.counting, self._digests, taken)
         settling = Settling(statements, self.counting)
         self.announce = settling.announce
         self.settle = settling.settle
@@ -34,6 +36,20 @@ class Desk:
         An announcement comes before the end of its turn, which forgets it.
         """
         return (self.announce, self.settle, self.accept, self.refuse, self.replay, self.nothing)
+
+    def finish(self) -> int:
+        """Write what goes with every transaction; return the transaction's number."""
+        return self.counting.write()
+
+    def committed(self) -> None:
+        """The transaction holds."""
+        self.counting.committed()
+        self._digests.committed()
+
+    def rolled_back(self) -> None:
+        """The transaction never was."""
+        self.counting.rolled_back()
+        self._digests.rolled_back()
 
     @staticmethod
     def nothing(calls: Sequence[None]) -> list[None]:

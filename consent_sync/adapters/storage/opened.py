@@ -53,7 +53,7 @@ class Opened:
             except apsw.Error as error:
                 raise explain(error, path) from error
             undo.pop_all()
-        transactions = SqliteTransactions(writer, self.desk.counting, path)
+        transactions = SqliteTransactions(writer, self.desk, path)
         calls, size = queue_bounds
         self.writer = GroupCommit(transactions, self.desk.kinds, queue_jobs=calls, queue_bytes=size)
         self.turn_thread = ThreadPoolExecutor(1, thread_name_prefix="store-turns")

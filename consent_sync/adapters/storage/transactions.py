@@ -8,11 +8,12 @@ from typing import Final
 import apsw
 
 from consent_sync.adapters.storage.connect import explain
-from consent_sync.adapters.storage.counting import COMMITS, Counting
+from consent_sync.adapters.storage.counting import COMMITS
+from consent_sync.adapters.storage.desk import Desk
 from consent_sync.adapters.storage.group_commit import EnvironmentStoreError
 from consent_sync.domain.errors import StoreError
 
-# About 32 MiB: long enough that a page changed often is copied once, short enough to copy fast
+# About 32 MiB: long enough that a page changed often is copied once, short enough to copy fast.
 CHECKPOINT_PAGES: Final = 4_000
 
 _ENVIRONMENT: Final = (
@@ -28,9 +29,9 @@ _ENVIRONMENT: Final = (
 class SqliteTransactions:
     """One connection that writes; used by the writer thread alone."""
 
-    def __init__(self, connection: apsw.Connection, counting: Counting, path: Path) -> None:
+    def __init__(self, connection: apsw.Connection, desk: Desk, path: Path) -> None:
         self._connection = connection
-        self._counting = counting
+        self._desk = desk
         self._path = path
         self._wal_pages = 0
         connection.set_wal_hook(self._note_wal)
@@ -51,17 +52,17 @@ class SqliteTransactions:
     def commit(self) -> None:
         """Make the transaction durable; on StoreError nothing of it was kept."""
         with self.explained():
-            number = self._counting.write()
+            number = self._desk.finish()
         try:
             self._connection.execute("COMMIT")
         except apsw.Error as error:
             if not self._landed(number):
                 raise self._explained(error) from error
-        self._counting.committed()
+        self._desk.committed()
 
     def rollback(self) -> None:
         """Forget the transaction; does nothing when there is none."""
-        self._counting.rolled_back()
+        self._desk.rolled_back()
         try:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")

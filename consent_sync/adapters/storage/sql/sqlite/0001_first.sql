@@ -19,6 +19,12 @@ CREATE TABLE seen (
     key BLOB PRIMARY KEY
 ) STRICT, WITHOUT ROWID;
 
+-- The newest of them, in order of arrival; they move into the table above many at a time.
+CREATE TABLE seen_log (
+    id INTEGER PRIMARY KEY,
+    key BLOB NOT NULL
+) STRICT;
+
 -- Everybody ever named. `key` is a hash of mapping and person, short so that its index stays in
 -- memory; `profile` is the same of mapping and Actito profile id, once that is known; `state` is
 -- empty until the first turn; `record` is the newest ledger record.

@@ -14,9 +14,22 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?);
 SELECT json_group_array(value) FROM json_each(?)
 WHERE EXISTS (SELECT 1 FROM seen WHERE key = unhex(value));
 
--- name: remember_digests
+-- name: digest_log
+-- The newest accepted events.
+SELECT id, key FROM seen_log ORDER BY id;
+
+-- name: log_digests
 -- Remember that events were accepted.
-INSERT OR ROLLBACK INTO seen (key) VALUES (?);
+INSERT OR ROLLBACK INTO seen_log (id, key) VALUES (?, ?);
+
+-- name: keep_digests
+-- Move accepted events from the log to the table; some may have moved before a restart.
+INSERT OR IGNORE INTO seen (key) VALUES (?);
+
+-- name: forget_log
+-- What has moved leaves the log, some at a time.
+DELETE FROM seen_log
+WHERE id IN (SELECT id FROM seen_log WHERE id <= ? ORDER BY id LIMIT ?);
 
 -- name: accept_refused
 -- A refused request becomes an accepted event.
