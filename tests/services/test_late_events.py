@@ -1,7 +1,5 @@
 """Webhooks of Didomi that come late, after a look has shown what they led to."""
 
-import pytest
-
 from consent_sync.domain.consent import Choice
 from tests.doubles.engine import Engine
 from tests.doubles.mappings import EMAIL, MARKETING, a_line, a_mapping
@@ -11,13 +9,12 @@ ANN = "ann@example.com"
 YES, NO = Choice.GRANTED, Choice.DENIED
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a refusal's event that comes after a look at Didomi, and is older than the agreement "
-    "which the look showed, is taken as news and even written back to Didomi",
-)
-async def test_a_late_refusal_does_not_undo_the_agreement_that_a_look_has_shown() -> None:
-    """Yes, no, yes in Didomi: a look shows the last yes before the webhook of the no comes."""
+async def test_a_late_refusal_gives_way_to_the_later_yes_that_a_look_has_shown() -> None:
+    """Yes, no, yes in Didomi: a look shows the last yes before the webhook of the no comes.
+
+    The no counts until the event of the yes has come: a look does not tell when a line changed,
+    so the no might be the newer one.
+    """
     engine = Engine(a_mapping(a_line(), a_line("DailyDeals", MARKETING)))
     engine.actito.profiles[ANN] = Profile("1042")
     engine.didomi.click(ANN, {EMAIL: YES})
@@ -35,4 +32,33 @@ async def test_a_late_refusal_does_not_undo_the_agreement_that_a_look_has_shown(
         await engine.run()
 
     assert engine.actito.profiles[ANN].subscriptions["Newsletter"] is True
-    assert engine.didomi.calls.count("send") == 1
+    assert engine.didomi.holds(ANN, EMAIL) is YES
+
+
+@pytest.mark.xfail(
+    strict=True,
+    reason="a user webhook about another line shows our own unanswered refusal, which is then "
+    "believed to be the person's own in Didomi, so their later agreement in Actito loses",
+)
+async def test_our_own_refusal_shown_by_a_user_webhook_is_nobody_elses() -> None:
+    """A no of ours landed in Didomi unanswered; a click on another line shows it with the user."""
+    engine = Engine(a_mapping(a_line(), a_line("DailyDeals", MARKETING)))
+    engine.didomi.fanout = ("event", "user")
+    engine.actito.profiles[ANN] = Profile("1042")
+    engine.didomi.click(ANN, {EMAIL: YES, MARKETING: YES})
+    await engine.run()
+    engine.clock.advance(600)
+    engine.actito.click(ANN, "Newsletter", subscribe=False)
+    engine.didomi.faults.queue.append("crash")
+    engine.didomi.echoes = False
+    engine.deliver_all()
+    await engine.take(ANN)
+    engine.clock.advance(60)
+    engine.didomi.click(ANN, {MARKETING: NO})
+    engine.clock.advance(60)
+    engine.actito.click(ANN, "Newsletter", subscribe=True)
+
+    await engine.run()
+
+    assert engine.didomi.holds(ANN, EMAIL) is YES
+    assert engine.actito.profiles[ANN].subscriptions["Newsletter"] is True
