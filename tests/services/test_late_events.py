@@ -1,5 +1,7 @@
 """Webhooks of Didomi that come late, after a look has shown what they led to."""
 
+import pytest
+
 from consent_sync.domain.consent import Choice
 from tests.doubles.engine import Engine
 from tests.doubles.mappings import EMAIL, MARKETING, a_line, a_mapping
