@@ -102,7 +102,11 @@ def _with_name(state: PersonState, ouid: str) -> PersonState:
 
 def _fold_deletion(state: PersonState, content: DidomiItem) -> Outcome:
     if content.kind is EventKind.CONSENT_USER_DELETED:
-        state = fold_user_missing(state)
+        # Didomi may have merged this record into another one of the same person: only a look tells.
+        left = tuple(one for one in state.spellings if one != content.ouid)
+        state = replace(
+            _without_side(state), user=Presence.UNKNOWN, spellings=left or state.spellings
+        )
     return Outcome(
         state,
         verdict=Verdict.NO_CHANGE,
@@ -310,7 +314,11 @@ def _line_after_reading(
         return known
     refused = choice is Choice.DENIED
     if agreed is None:
-        after = with_agreed(known, Side.DIDOMI, choice, dated)
+        ours = unsure_write(known, Side.DIDOMI, choice)
+        after = with_agreed(resolved(known, Side.DIDOMI, choice), Side.DIDOMI, choice, dated)
+        if ours:
+            # Not a first sight of somebody's refusal, but what a lost answer would have told.
+            return with_refusal(after, Side.DIDOMI, dated) if refused else after
         if not refused or line.node.option:
             # Outside of a list since its date: that date is compared, the moment of the look is not.
             return after

@@ -1,7 +1,5 @@
 """The first thing that is ever heard of a person: what counts as a choice, and what must not be lost."""
 
-import pytest
-
 from consent_sync.domain.consent import Choice
 from consent_sync.domain.events import ProfileHint
 from consent_sync.domain.identity import Names
@@ -27,25 +25,33 @@ async def test_a_refusal_is_not_lost_behind_a_webhook_about_attributes() -> None
     assert engine.didomi.holds(ANN, EMAIL) is Choice.DENIED
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="the look after a crash takes our own refusal, which had landed, for a first sight of a "
-    "refusal of unknown age, so the person's later agreement is held for review",
-)
-async def test_our_own_refusal_is_not_taken_for_an_older_one_after_a_crash() -> None:
-    """A no of ours landed in Didomi and the process was killed: the person's later yes still counts."""
+async def agrees_again_after(fault: str) -> Engine:
+    """Let a no of ours land in Didomi without an answer, and the person agree in Actito later."""
     engine = Engine(a_mapping(a_line(), a_line("DailyDeals", MARKETING)))
     engine.actito.profiles[ANN] = Profile("1042", {"Newsletter": True})
     engine.didomi.click(ANN, {MARKETING: Choice.GRANTED})
     await engine.run()
     engine.clock.advance(600)
     engine.actito.click(ANN, "Newsletter", subscribe=False)
-    engine.didomi.faults.queue.append("crash")
+    engine.didomi.faults.queue.append(fault)
     engine.deliver_all()
     await engine.take(ANN)
     engine.clock.advance(60)
     engine.actito.click(ANN, "Newsletter", subscribe=True)
-
     await engine.run()
+    return engine
+
+
+async def test_our_own_refusal_is_known_again_when_its_answer_was_lost() -> None:
+    """A look shows our refusal, not somebody's of unknown age: the person's later yes counts."""
+    engine = await agrees_again_after("unclear, landed")
 
     assert engine.didomi.holds(ANN, EMAIL) is Choice.GRANTED
+
+
+async def test_after_a_crash_a_yes_beside_our_own_refusal_is_held() -> None:
+    """The crash took the refusal's reading with it, so nobody can say which came last."""
+    engine = await agrees_again_after("crash")
+
+    assert engine.didomi.holds(ANN, EMAIL) is Choice.DENIED
+    assert engine.line(ANN, "Newsletter").held == "held_review"
