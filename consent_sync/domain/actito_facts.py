@@ -20,6 +20,7 @@ from consent_sync.domain.lines import (
     line_state,
     own_writes,
     resolved,
+    tried_again,
     unsure_write,
     with_agreed,
     with_line,
@@ -64,7 +65,7 @@ def fold_hint(state: PersonState, hint: Hint, context: Context) -> Outcome:
             continue
         fresh = fresh or not agreed.confirmed
         known = with_agreed(resolved(known, Side.ACTITO, choice), Side.ACTITO, choice, agreed.as_of)
-        known = _said_again(known, choice, hint.item.received_at, context)
+        known = _said_again(tried_again(known), choice, hint.item.received_at, context)
         state = with_line(state, line, known)
     if fresh:
         return Outcome(
@@ -99,6 +100,7 @@ def fold_profile_reading(
             touched.add(line.id)
         if result.reason:
             entries.append(_entry(line, result, context))
+    state = _anew_in_didomi(state) if touched else state
     return Outcome(state, entries=tuple(entries), touched=frozenset(touched))
 
 
@@ -109,24 +111,40 @@ def fold_profile_missing(
 
     A refusal that a webhook of this turn shows was made on the profile before it went.
     """
-    nothing = ProfileReading(seen.read_at, seen.read_at, Names(), {})
-    touched: set[str] = set()
-    for line in context.mapping.lines:
-        known = line_state(state, line)
-        told = tuple(hint for hint in hints if not _echoes(known, hint.item.received_at, context))
-        look = _Look(line, known, Choice.NONE, nothing, told, context)
-        added = look.denied_before_it_went()
-        if added is not None:
-            state = with_line(state, line, added)
-            touched.add(line.id)
+    told = fold_unread_hints(state, hints, seen.read_at, context)
     lines = {
         name: replace(
             known, agreed={side: held for side, held in known.agreed.items() if side != Side.ACTITO}
         )
-        for name, known in state.lines.items()
+        for name, known in told.state.lines.items()
     }
-    state = replace(state, profile=Presence.MISSING, lines=lines, sent={})
-    return Outcome(state, touched=frozenset(touched))
+    return replace(told, state=replace(told.state, profile=Presence.MISSING, lines=lines, sent={}))
+
+
+def fold_unread_hints(
+    state: PersonState, hints: Sequence[Hint], at: Micros, context: Context
+) -> Outcome:
+    """Take the refusals of webhooks in that no reading could decide about; a yes is left out."""
+    nothing = ProfileReading(at, at, Names(), {})
+    touched: set[str] = set()
+    for line in context.mapping.lines:
+        known = line_state(state, line)
+        told = tuple(
+            hint
+            for hint in hints
+            if hint.choice(line) is Choice.DENIED
+            and not _echoes(known, hint.item.received_at, context)
+        )
+        if told:
+            result = _Look(line, known, Choice.NONE, nothing, told, context).denied_by_hint()
+            state = with_line(state, line, result.known)
+            touched.add(line.id)
+    return Outcome(_anew_in_didomi(state) if touched else state, touched=frozenset(touched))
+
+
+def _anew_in_didomi(state: PersonState) -> PersonState:
+    """Somebody with a new choice may have come to Didomi meanwhile: it is looked at once more."""
+    return replace(state, user=Presence.UNKNOWN) if state.user is Presence.MISSING else state
 
 
 def merged_names(known: Names, told: Names) -> Names:
@@ -258,7 +276,7 @@ class _Look:
         if said and self.shown is not Choice.NONE:
             return self._statement(OPEN, None)
         if self.shown is Choice.NONE and Choice.DENIED in said:
-            return self._denied_by_hint()
+            return self.denied_by_hint()
         known = self._settled()
         if self.shown is Choice.DENIED:
             known = delayed_by_first_sight(known, Side.ACTITO, self.seen.read_at)
@@ -270,24 +288,19 @@ class _Look:
             known = with_agreed(self.known, Side.ACTITO, Choice.DENIED, self.seen.asked_at)
             return _Result(known)
         if any(hint.choice(self.line) is Choice.DENIED for hint in self.hints):
-            return self._denied_by_hint()
+            return self.denied_by_hint()
         known = with_refusal(self._settled(), Side.ACTITO, self.seen.read_at)
         return _Result(
             known,
             reason="Actito no longer lists this subscription for the person; that is no choice",
         )
 
-    def _denied_by_hint(self) -> _Result:
+    def denied_by_hint(self) -> _Result:
+        """The refusal that hints tell of, where the reading shows neither yes nor no."""
         said = self._said(Choice.DENIED, OPEN, None)
         known, added = add_statement(self.line, self.known, said)
         known = with_agreed(known, Side.ACTITO, Choice.DENIED, self.seen.asked_at)
         return _Result(with_refusal(known, Side.ACTITO, self.seen.read_at), added)
-
-    def denied_before_it_went(self) -> LineState | None:
-        """Return the line with the refusal that hints show of a profile that is gone, if any."""
-        if all(hint.choice(self.line) is not Choice.DENIED for hint in self.hints):
-            return None
-        return self._denied_by_hint().known
 
     def _run_over(self) -> bool:
         """Say whether a yes of ours may have run over a no that a hint still shows.

@@ -100,18 +100,23 @@ def add_statement(line: Line, known: LineState, said: Statement) -> tuple[LineSt
     latest = known.latest.get(said.side)
     if latest is not None:
         if latest.id == said.id and latest.choice is said.choice:
-            return known, Added.KNOWN
+            return tried_again(known), Added.KNOWN
         if said.side is Side.DIDOMI and said.dated < latest.dated:
             return known, Added.OLDER
         if said.side is Side.DIDOMI and said.dated == latest.dated:
             if latest.choice is said.choice:
-                return _with_latest(known, _narrowed(latest, said)), Added.KNOWN
+                return tried_again(_with_latest(known, _narrowed(latest, said))), Added.KNOWN
             if said.choice is Choice.GRANTED:
                 return known, Added.OLDER
     return (
         replace(known, latest={**known.latest, said.side: said}, held="", failed={}),
         Added.NEW,
     )
+
+
+def tried_again(known: LineState) -> LineState:
+    """Return the line without its failures: what is said once more is tried once more."""
+    return replace(known, failed={}) if known.failed else known
 
 
 def _narrowed(latest: Statement, said: Statement) -> Statement:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from consent_sync.domain.actito_facts import Hint, fold_hint
+from consent_sync.domain.actito_facts import Hint, fold_hint, fold_unread_hints
 from consent_sync.domain.consent import Choice, WriteOutcome
 from consent_sync.domain.didomi_facts import fold_didomi_item
 from consent_sync.domain.errors import PermanentError, RefusedError, TemporaryError
@@ -64,6 +64,7 @@ class TurnRun:
         self._decisions: dict[str, Decision] = {}
         self._planned: tuple[PersonState, frozenset[Side], Plan] | None = None
         self._trouble: TemporaryError | None = None
+        self._unread = False
         self.outcome = "settled"
 
     async def end(self) -> Settlement:
@@ -215,11 +216,18 @@ class TurnRun:
         """Write what is planned; say whether anything was tried."""
         progress = self._progress
         tried = False
+        trouble: TemporaryError | None = None
         if plan.actito or attributes_due(progress):
-            tried = await write_profile(progress, plan.actito)
+            try:
+                tried = await write_profile(progress, plan.actito)
+            except TemporaryError as error:
+                # The other side is written all the same: a refusal there waits for nobody.
+                trouble = error
         if plan.didomi:
             await write_user(progress, plan.didomi)
             tried = True
+        if trouble is not None:
+            raise trouble
         return tried
 
     # --- the end -------------------------------------------------------------------------------
@@ -238,6 +246,9 @@ class TurnRun:
             record = record_of(self._mapping, self._tools.clock.now(), progress.facts, entries)
         if self._trouble is None:
             due_at = self._confirmation_due()
+        elif self._unread:
+            # What their refusals ask for is brought about in a turn of its own, at once.
+            due_at = self._tools.clock.now()
         return Settlement(
             subject=turn.subject,
             state=progress.state,
@@ -281,10 +292,21 @@ class TurnRun:
             if lines or waiting:
                 write = Write(side, lines + waiting, now, now, WriteOutcome.IN_FLIGHT)
                 self._progress.wrote(write, WriteOutcome.IN_FLIGHT, failure=reason)
+        self._count_unread_refusals(now)
         for taken in self._taken:
             if taken.open:
                 taken.open = False
                 taken.verdict, taken.reason = Verdict.FAILED, reason
+
+    def _count_unread_refusals(self, now: Micros) -> None:
+        """Nobody could look what Actito's webhooks are about: what they refuse is refused."""
+        if not any(taken.open for taken in self._taken):
+            return
+        progress = self._progress
+        outcome = fold_unread_hints(progress.state, self._hints, now, progress.context())
+        progress.state = outcome.state
+        progress.touched |= outcome.touched
+        self._unread = bool(outcome.touched)
 
     def _mark_held(self, plan: Plan) -> None:
         progress = self._progress

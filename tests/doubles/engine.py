@@ -178,24 +178,12 @@ class Engine:
         raise AssertionError("the two sides do not come to rest")
 
     def _due(self, lane: Lane) -> bool:
-        if lane.items or lane.in_flight:
-            return True
         if lane.attempts and lane.due_at is not None:
+            # What failed rests until it is due, and what came in meanwhile waits with it.
             self.clock.time = max(self.clock.time, lane.due_at)
             return True
-        return False
-
-    async def claim(self, limit: int) -> Sequence[Turn]:
-        """Nothing is claimed here; turns are taken by name."""
-        raise AssertionError(limit)
-
-    async def wait(self, timeout_seconds: float) -> None:
-        """Nobody waits here."""
-        raise AssertionError(timeout_seconds)
-
-    async def release(self, subject: Subject) -> None:
-        """Nothing is given back here."""
-        raise AssertionError(subject)
+        due = lane.due_at is not None and lane.due_at <= self.clock.now()
+        return due or bool(lane.items or lane.in_flight)
 
     async def announce(self, subject: Subject, writes: Sequence[Write]) -> None:
         """Remember writes under way."""

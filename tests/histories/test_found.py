@@ -2,9 +2,10 @@
 
 import pytest
 
-from consent_sync.domain.identity import Side
+from consent_sync.domain.events import DidomiItem, EventKind
+from consent_sync.domain.identity import Normalise, Side
 from tests.doubles.engine import Engine
-from tests.doubles.mappings import EMAIL
+from tests.doubles.mappings import EMAIL, SMS
 from tests.histories.story import ANN, LINES, NO, NONE, TOPICS, YES, Story
 
 NEWSLETTER, SPORTS, WORLD, TEXTS = LINES
@@ -223,3 +224,118 @@ async def test_an_agreement_in_one_table_reaches_the_other_table_in_time() -> No
     await south.engine.run()
 
     assert south.holds(NEWSLETTER) == (YES, YES)
+
+
+async def test_a_refusal_goes_to_didomi_while_actito_is_down(story: Story, engine: Engine) -> None:
+    """One side that cannot be written holds nothing up on the other side."""
+    engine.didomi.click(ANN, {EMAIL: YES, SMS: YES})
+    await engine.run()
+    engine.clock.advance(600)
+    story.click("actito", NEWSLETTER, NO)
+    engine.clock.advance(10)
+    story.click("didomi", TEXTS, NO)
+    engine.deliver_all()
+    engine.actito.faults.queue.extend(["", *["temporary"] * 5])
+    await engine.take(ANN)
+
+    assert engine.didomi.holds(ANN, EMAIL) is NO
+
+
+async def test_a_refusal_whose_profile_could_never_be_read_still_counts(
+    story: Story, engine: Engine
+) -> None:
+    """When looking at Actito is given up, what the webhooks refused is refused in Didomi too."""
+    engine.didomi.click(ANN, {EMAIL: YES})
+    engine.didomi.outbox.clear()
+    story.click("actito", NEWSLETTER, NO)
+    engine.actito.faults.queue.extend(["temporary"] * 1000)
+
+    await engine.run(rounds=1000)
+
+    assert engine.didomi.holds(ANN, EMAIL) is NO
+
+
+async def test_a_failed_refusal_is_tried_again_when_its_event_is_replayed(
+    story: Story, engine: Engine
+) -> None:
+    """What was given up is tried again when the same event comes once more."""
+    item = engine.didomi.click(ANN, {EMAIL: NO})
+    engine.actito.faults.queue.extend(["temporary"] * 1000)
+    await engine.run(rounds=1000)
+    engine.actito.faults.queue.clear()
+    engine.receive(item)
+
+    await engine.run()
+
+    assert story.holds(NEWSLETTER) == (NO, NO)
+    assert not story.line(NEWSLETTER).failed
+
+
+async def test_a_failed_refusal_is_tried_again_when_its_hint_is_replayed(
+    story: Story, engine: Engine
+) -> None:
+    """The same for a webhook of Actito whose choice could not be written to Didomi."""
+    engine.didomi.click(ANN, {EMAIL: YES})
+    await engine.run()
+    engine.clock.advance(600)
+    story.click("actito", NEWSLETTER, NO)
+    hint = engine.actito.outbox[0]
+    engine.didomi.faults.queue.extend(["temporary"] * 1000)
+    await engine.run(rounds=1000)
+    engine.didomi.faults.queue.clear()
+    engine.receive(hint)
+
+    await engine.run()
+
+    assert story.holds(NEWSLETTER) == (NO, NO)
+
+
+async def test_one_of_two_records_deleted_in_didomi_hides_nobody(
+    story: Story, engine: Engine
+) -> None:
+    """Didomi merges records and deletes one; the person is still there and can be refused."""
+    engine.didomi.click(ANN, {EMAIL: YES})
+    await engine.run()
+    engine.receive(DidomiItem(EventKind.CONSENT_USER_DELETED, "user.deleted", ANN, "gdpr"))
+    await engine.run()
+    engine.clock.advance(600)
+    story.click("actito", NEWSLETTER, NO)
+
+    await engine.run()
+
+    assert story.holds(NEWSLETTER) == (NO, NO)
+
+
+async def test_somebody_who_came_to_didomi_unheard_is_refused_there(
+    story: Story, engine: Engine
+) -> None:
+    """That Didomi did not know a person once does not keep a later refusal from them."""
+    story.click("actito", NEWSLETTER, YES)
+    await engine.run()
+    engine.didomi.click(ANN, {EMAIL: YES})
+    engine.didomi.outbox.clear()
+    engine.clock.advance(600)
+    story.click("actito", NEWSLETTER, NO)
+
+    await engine.run()
+
+    assert story.holds(NEWSLETTER) == (NO, NO)
+
+
+async def test_a_deleted_spelling_no_longer_makes_a_person_ambiguous() -> None:
+    """Of two Didomi users of one person the deleted one is forgotten."""
+    story = Story.start(normalise=Normalise.LOWER)
+    engine = story.engine
+    engine.didomi.click(ANN, {EMAIL: NO})
+    engine.didomi.click("Ann@example.com", {EMAIL: NO})
+    await engine.run()
+    del engine.didomi.nodes["Ann@example.com"]
+    gone = DidomiItem(EventKind.CONSENT_USER_DELETED, "user.deleted", "Ann@example.com", "gdpr")
+    engine.receive(gone)
+    await engine.run()
+    engine.clock.advance(600)
+    story.click("actito", NEWSLETTER, YES)
+
+    await engine.run()
+
+    assert story.holds(NEWSLETTER) == (YES, YES)
