@@ -254,8 +254,8 @@ def _fold_shown(state: PersonState, content: DidomiItem, item: Item, context: Co
         known, how = _differing(
             line, known, choice, shown_at, min(shown_at, item.received_at), item, context
         )
+        state = with_line(state, line, known)
         if how is not None:
-            state = with_line(state, line, known)
             added.append((line.id, how))
     return _Folded(_with_lists(state, tree, shown_at), tuple(added))
 
@@ -273,8 +273,12 @@ def _differing(
     agreed = known.agreed.get(Side.DIDOMI)
     if agreed is not None and agreed.choice is choice:
         return known, None
-    if agreed is not None and (dated <= agreed.as_of or _before_our_write(known, dated, context)):
+    stale = choice is Choice.GRANTED and _before_our_write(known, dated, context)
+    if agreed is not None and (stale or dated <= agreed.as_of):
         return known, Added.OLDER
+    if unsure_write(known, Side.DIDOMI, choice):
+        # What a lost answer would have told: our own write, nobody's choice.
+        return with_agreed(resolved(known, Side.DIDOMI, choice), Side.DIDOMI, choice, dated), None
     not_before = OPEN if agreed is None else lifted(agreed.as_of, agreed, context.rules)
     said = Statement(
         id=f"shown-{dated}-{choice}",
@@ -294,7 +298,8 @@ def _differing(
 def _before_our_write(known: LineState, dated: Micros, context: Context) -> bool:
     """Say whether a user may have been shown as it was before our newest write reached Didomi.
 
-    Our event may carry an earlier date than that, so its own date does not tell.
+    Our event may carry an earlier date than that, so its own date does not tell. Only a yes is
+    doubted for it: before a yes of ours Didomi was read, so a no is never older than that.
     """
     sent = [write.sent_at for write in known.writes if write.side is Side.DIDOMI]
     return bool(sent) and dated <= max(sent) + context.rules.tolerance

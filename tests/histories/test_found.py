@@ -339,3 +339,19 @@ async def test_a_deleted_spelling_no_longer_makes_a_person_ambiguous() -> None:
     await engine.run()
 
     assert story.holds(NEWSLETTER) == (YES, YES)
+
+
+async def test_a_refusal_right_after_our_agreement_counts_where_only_the_user_is_posted(
+    story: Story, engine: Engine
+) -> None:
+    """A yes that may be older than our no is no news; a no beside our yes always is."""
+    engine.didomi.click(ANN, {})
+    story.click("actito", NEWSLETTER, YES)
+    await engine.run()
+    engine.didomi.fanout = ("bare user",)
+    engine.clock.advance(1)
+    engine.didomi.click(ANN, {EMAIL: NO})
+
+    await engine.run()
+
+    assert story.holds(NEWSLETTER) == (NO, NO)
