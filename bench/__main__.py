@@ -5,11 +5,11 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench import intake, turns
+from bench import calls, intake, turns
 from bench.effort import effort
 from bench.machine import described, missing
 
-PARTS = {"intake": intake.measure, "turns": turns.measure}
+PARTS = {"intake": intake.measure, "turns": turns.measure, "calls": calls.measure}
 
 
 def main() -> int:

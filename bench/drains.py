@@ -48,7 +48,7 @@ async def ours(options: argparse.Namespace) -> dict[str, float]:
         actito=options.actito,
         actito_calls_per_minute="0",
         actito_max_concurrency=str(options.concurrency),
-        turns_concurrency=str(4 * options.concurrency),
+        turns_concurrency=str(max(32, 4 * options.concurrency)),
     )
     await application.start()
     started, cpu = time.perf_counter(), time.process_time()

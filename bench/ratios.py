@@ -1,7 +1,7 @@
 """Ratios of two things measured in the same round: median, spread, goal, and tables of them."""
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 
@@ -59,6 +59,12 @@ def table(title: str, rows: Sequence[Row], notes: Sequence[str] = ()) -> str:
     lines = [f"### {title}", "", _line(heads), _line(["---"] * len(heads))]
     lines += [_line(row.cells()) for row in rows if row.ours]
     lines += ["", *notes] if notes else []
+    return "\n".join(lines) + "\n"
+
+
+def plain_table(title: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return lines of words as a Markdown table under a heading."""
+    lines = [f"### {title}", "", _line(heads), _line(["---"] * len(heads)), *map(_line, rows)]
     return "\n".join(lines) + "\n"
 
 
