@@ -14,6 +14,7 @@ from tests.contracts.store_kit import (
     Restart,
     claim_one,
     event,
+    hint,
     people,
     settled,
     state,
@@ -419,3 +420,30 @@ async def test_waiting_ends_when_a_turn_leaves_something(store: Store) -> None:
 
     await asyncio.wait_for(waiting, 5)
     assert not early
+
+
+async def test_one_turn_at_a_time_is_as_fresh_as_many(store: Store) -> None:
+    """A turn holds everything that had arrived when it was handed out."""
+    await store.accept([event(f"e{n}", f"p{n}") for n in range(5)])
+    first = await claim_one(store)
+    await store.accept([event("more", "p1"), event("even more", "p3")])
+    rest = [await claim_one(store) for _ in range(4)]
+    handed = {turn.subject.person.partition("@")[0]: texts(turn) for turn in [first, *rest]}
+
+    assert handed == {
+        "p0": ["e0"],
+        "p1": ["e1", "more"],
+        "p2": ["e2"],
+        "p3": ["e3", "even more"],
+        "p4": ["e4"],
+    }
+    assert await store.claim(1) == []
+
+
+async def test_what_was_not_handed_out_yet_is_not_taken(store: Store) -> None:
+    """Claiming one person does not take the items of the next."""
+    await store.accept([hint("off", "ada"), hint("off again", "ben")])
+    await claim_one(store)
+
+    assert await store.accept([hint("off again", "ben")]) == [False]
+    assert texts(await claim_one(store)) == ["off again"]

@@ -18,7 +18,7 @@ from consent_sync.adapters.storage.sqlite import SqliteStore
 from consent_sync.adapters.storage.statements import Statements, migrations
 from consent_sync.adapters.storage.transactions import SqliteTransactions
 from consent_sync.domain.errors import StoreError
-from tests.contracts.store_kit import HandClock, claim_one, event, settled, subject
+from tests.contracts.store_kit import HandClock, claim_one, event, people, settled, subject
 
 
 @contextmanager
@@ -182,6 +182,28 @@ def test_the_log_is_copied_when_there_is_time(bench: Bench, tmp_path: Path) -> N
     bench.transactions.tend(idle=True)
 
     assert (tmp_path / "store.db").stat().st_size >= before + 5 * 4_000
+
+
+async def test_a_damaged_state_keeps_nobody_else_waiting(tmp_path: Path) -> None:
+    """That person is set aside until the next start, and looking at them says why."""
+    path = tmp_path / "store.db"
+    store = SqliteStore(path, HandClock())
+    await store.open()
+    await store.accept([event("one", "ada"), event("two", "ben")])
+    for turn in await store.claim(2):
+        await store.settle(settled(turn))
+    await store.close()
+    connection = apsw.Connection(str(path))
+    connection.execute("UPDATE person SET state = x'00' WHERE person LIKE 'ada%'")
+    connection.close()
+    await store.open()
+    await store.accept([event("three", "ada"), event("four", "ben")])
+
+    assert people(await store.claim(5)) == ["ben"]
+    assert await store.claim(5) == []
+    with pytest.raises(StoreError, match="state in the database is damaged"):
+        await store.person(subject("ada"))
+    await store.close()
 
 
 async def test_names_that_are_no_text_are_refused(tmp_path: Path) -> None:

@@ -11,12 +11,9 @@ has an item after the cursor while `behind`, or a lane not earlier than `next_du
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
 
 from consent_sync.domain.identity import Subject
 from consent_sync.domain.moments import Micros
-
-_EVERYTHING: Final = 2**63 - 1
 
 
 @dataclass(slots=True)
@@ -32,8 +29,8 @@ class Claim:
     person: int
     subject: Subject | None = None
     items: frozenset[int] = frozenset()
-    last_item: int = _EVERYTHING
-    newest_item: int = _EVERYTHING
+    last_item: int = 0
+    newest_item: int = 0
     record: int | None = None
     held: int = 0
     failed: int = 0

@@ -9,6 +9,7 @@ from consent_sync.adapters.storage.codec import decode_state, decode_writes
 from consent_sync.adapters.storage.lanes import Claim
 from consent_sync.adapters.storage.reading import stored_items
 from consent_sync.adapters.storage.statements import Statements
+from consent_sync.domain.errors import StoreError
 from consent_sync.domain.identity import Subject
 from consent_sync.domain.ledger import Write
 from consent_sync.domain.moments import Micros
@@ -19,6 +20,9 @@ TURN_ITEMS: Final = 200
 """How many items one turn takes at most; the rest stays due."""
 
 _FIRST_STATE: Final = PersonState()
+
+Found = Turn | StoreError | None
+"""A turn, why it cannot be read, or that nothing is due."""
 
 
 class TurnReader:
@@ -32,10 +36,8 @@ class TurnReader:
         """Close the connection."""
         self._connection.close()
 
-    def turns(
-        self, claims: Sequence[Claim], announced: frozenset[int], now: Micros
-    ) -> list[Turn | None]:
-        """Return the turn of each claim, None where nothing is due; complete the claims."""
+    def turns(self, claims: Sequence[Claim], announced: frozenset[int], now: Micros) -> list[Found]:
+        """Return what is due for each claim, and complete the claims."""
         self._connection.execute("BEGIN")
         try:
             return self._turns(claims, announced, now)
@@ -62,26 +64,26 @@ class TurnReader:
 
     def _turns(
         self, claims: Sequence[Claim], announced: frozenset[int], now: Micros
-    ) -> list[Turn | None]:
+    ) -> list[Found]:
         persons = [claim.person for claim in claims]
         heads = {row[0]: row[1:] for row in self._statements.rows_of("turn_heads", persons)}
         items: dict[int, list[Any]] = {}
         for person, *item in self._statements.rows_of("turns_items", persons, TURN_ITEMS + 1):
             items.setdefault(person, []).append(item)
-        return [
-            self._turn(
-                claim,
-                heads[claim.person],
-                items.get(claim.person, []),
-                self._in_flight(claim.person) if claim.person in announced else (),
-                now,
-            )
-            for claim in claims
-        ]
+        found: list[Found] = []
+        for claim in claims:
+            try:
+                in_flight = self._in_flight(claim.person) if claim.person in announced else ()
+                waiting = items.get(claim.person, [])
+                found.append(self._turn(claim, heads[claim.person], waiting, in_flight, now))
+            except StoreError as error:
+                # One person's damaged state must not keep the others waiting.
+                found.append(error)
+        return found
 
     def _turn(
         self, claim: Claim, head: Any, items: list[Any], in_flight: tuple[Write, ...], now: Micros
-    ) -> Turn | None:
+    ) -> Found:
         mapping, person, state, *known, due_at, attempts, since = head
         nothing = due_at is None and not items and not in_flight
         if nothing or (due_at is not None and due_at > now):
@@ -89,7 +91,7 @@ class TurnReader:
         claim.record, claim.held, claim.failed, claim.optout, claim.profile = known
         handed = items[:TURN_ITEMS]
         claim.items = frozenset([item[0] for item in handed])
-        claim.newest_item = claim.last_item = handed[-1][0] if handed else 0
+        claim.newest_item = handed[-1][0] if handed else 0
         if len(items) > TURN_ITEMS:
             claim.newest_item = self._statements.value("newest_item", claim.person)
         return Turn(

@@ -1,19 +1,27 @@
 """Handing out turns: the line in memory, filled from the database and emptied by claims."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
+
+import structlog
 
 from consent_sync.adapters.storage.lanes import Claim, Lanes
 from consent_sync.adapters.storage.settling import Ended
-from consent_sync.adapters.storage.taking import TurnReader
+from consent_sync.adapters.storage.taking import Found, TurnReader
 from consent_sync.domain.errors import StoreError
 from consent_sync.domain.identity import Subject
 from consent_sync.domain.moments import SECOND, Micros
 from consent_sync.ports.clock import Clock
 from consent_sync.ports.store import Settlement, Turn
 
+_log = structlog.get_logger(__name__)
+
 Result = TypeVar("Result")
+
+# A reading costs a change of threads; who claims one turn at a time shares it with so many others.
+_AHEAD: Final = 32
 
 
 class Reading(Protocol):
@@ -32,7 +40,10 @@ class Dispatcher:
         self._reading = reading
         self._page = page
         self._bell = asyncio.Event()
-        self._fetching = asyncio.Lock()
+        self._claiming = asyncio.Lock()
+        # Turns read together with others and not handed out yet, and whether something had arrived
+        # already while they were read: who is written to without end must get a turn too.
+        self._ahead: deque[tuple[Claim, Turn, bool]] = deque()
         self.lanes = Lanes(4 * page)
 
     # --- handing out ---
@@ -42,12 +53,9 @@ class Dispatcher:
         turns: list[Turn] = []
         lost = True
         try:
-            while len(turns) < limit:
-                await self._fetch(limit - len(turns))
-                claims = self.lanes.take(limit - len(turns))
-                if not claims:
-                    break
-                turns += await self._read(claims)
+            async with self._claiming:
+                while await self._read_ahead(limit - len(turns)):
+                    turns += self._from_ahead(limit - len(turns))
             lost = False
         except StoreError:
             if not turns:
@@ -62,7 +70,7 @@ class Dispatcher:
     async def wait(self, timeout_seconds: float) -> None:
         """Return when something may be due, at the latest after the timeout."""
         now = self._clock.now()
-        if self.lanes.ready(now):
+        if self._ahead or self.lanes.ready(now):
             return
         self._bell.clear()
         if self.lanes.next_due is not None:
@@ -126,6 +134,9 @@ class Dispatcher:
             self._give_back(claim)
 
     def _give_back(self, claim: Claim) -> None:
+        # It comes before those that were read ahead.
+        self.lanes.given_back(other.person for other, _, _ in reversed(self._ahead))
+        self._ahead.clear()
         self.lanes.given_back([claim.person])
         self._bell.set()
 
@@ -133,15 +144,12 @@ class Dispatcher:
 
     async def _fetch(self, wanted: int) -> None:
         """Fill the line from the database when it is short of what is wanted."""
-        if not self._short(wanted):
-            return
-        async with self._fetching:
-            while self._short(wanted):
-                now = self._clock.now()
-                if self.lanes.lane_due(now) and not self.lanes.full:
-                    await self._fetch_due(now)
-                else:
-                    await self._fetch_page(now)
+        while self._short(wanted):
+            now = self._clock.now()
+            if self.lanes.lane_due(now) and not self.lanes.full:
+                await self._fetch_due(now)
+            else:
+                await self._fetch_page(now)
 
     def _short(self, wanted: int) -> bool:
         lanes = self.lanes
@@ -151,14 +159,13 @@ class Dispatcher:
     async def _fetch_due(self, now: Micros) -> None:
         # Those in the line and the claimed ones are found again; the page is longer by them.
         limit = self._page + self.lanes.busy
-        before = self.lanes.next_due
+        persons: Sequence[int] = ()
+        following = self.lanes.next_due
         self.lanes.start_due()
         try:
             persons, following = await self._reading(lambda reader: reader.due_lanes(limit, now))
-        except StoreError:
-            self.lanes.add_due((), before)
-            raise
-        self.lanes.add_due(persons, following)
+        finally:
+            self.lanes.add_due(persons, following)
 
     async def _fetch_page(self, now: Micros) -> None:
         after = self.lanes.cursor
@@ -168,18 +175,49 @@ class Dispatcher:
         )
         self.lanes.add_page(persons, cursor, last=last)
 
-    async def _read(self, claims: Sequence[Claim]) -> list[Turn]:
+    async def _read_ahead(self, wanted: int) -> bool:
+        """Read turns unless some are there or none are wanted; return whether there are any."""
+        while wanted > 0 and not self._ahead:
+            await self._fetch(wanted)
+            claims = self.lanes.take(max(wanted, _AHEAD))
+            if not claims:
+                return False
+            self._ahead.extend(await self._read(claims))
+        return wanted > 0
+
+    def _from_ahead(self, limit: int) -> list[Turn]:
+        """Hand out turns that were read ahead, unless something arrived for them meanwhile."""
+        turns: list[Turn] = []
+        while self._ahead and len(turns) < limit:
+            claim, turn, late = self._ahead.popleft()
+            if claim.again and not late:
+                self.lanes.given_back([claim.person])
+            else:
+                turns.append(self._hand_out(claim, turn))
+        return turns
+
+    def _hand_out(self, claim: Claim, turn: Turn) -> Turn:
+        # From here on an event equal to one of these items is a new one.
+        claim.last_item = max(claim.items, default=0)
+        self.lanes.name(claim, turn.subject)
+        return turn
+
+    async def _read(self, claims: Sequence[Claim]) -> list[tuple[Claim, Turn, bool]]:
         now = self._clock.now()
         announced = frozenset(self.lanes.announced.intersection(c.person for c in claims))
-        found: list[Turn | None] = []
+        found: list[Found] = []
         try:
             found = await self._reading(lambda reader: reader.turns(claims, announced, now))
         finally:
             if not found:
                 self.lanes.given_back(claim.person for claim in reversed(claims))
+        turns: list[tuple[Claim, Turn, bool]] = []
         for claim, turn in zip(claims, found, strict=True):
-            if turn is None:
+            if isinstance(turn, Turn):
+                turns.append((claim, turn, claim.again))
+            elif turn is None:
                 self.lanes.dropped(claim.person)
             else:
-                self.lanes.name(claim, turn.subject)
-        return [turn for turn in found if turn is not None]
+                # It stays claimed, so nobody stumbles over it again before the next start.
+                _log.error("person_set_aside", row=claim.person, problem=str(turn))
+        return turns
