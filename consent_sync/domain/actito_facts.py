@@ -111,7 +111,7 @@ def fold_profile_missing(
 
     A refusal that a webhook of this turn shows was made on the profile before it went.
     """
-    told = fold_unread_hints(state, hints, seen.read_at, context)
+    told = _refused_by_hints(state, hints, seen.read_at, context)
     lines = {
         name: replace(
             known, agreed={side: held for side, held in known.agreed.items() if side != Side.ACTITO}
@@ -121,10 +121,15 @@ def fold_profile_missing(
     return replace(told, state=replace(told.state, profile=Presence.MISSING, lines=lines, sent={}))
 
 
-def fold_unread_hints(
+def fold_unread_hints(state: PersonState, hints: Sequence[Hint], context: Context) -> Outcome:
+    """Take the refusals of webhooks in that no reading will decide about; a yes is left out."""
+    received = [hint.item.received_at for hint in hints]
+    return _refused_by_hints(state, hints, max(received, default=context.now), context)
+
+
+def _refused_by_hints(
     state: PersonState, hints: Sequence[Hint], at: Micros, context: Context
 ) -> Outcome:
-    """Take the refusals of webhooks in that no reading could decide about; a yes is left out."""
     nothing = ProfileReading(at, at, Names(), {})
     touched: set[str] = set()
     for line in context.mapping.lines:

@@ -262,7 +262,7 @@ def _line_after_write(
 ) -> LineState:
     if write.failure:
         return replace(known, failed={**known.failed, write.side: write.failure})
-    horizon = context.now - 2 * context.rules.webhook_max_delay
+    horizon = write.sent_at - 2 * context.rules.webhook_max_delay
     told = {
         other: Known(said.id, said.not_after)
         for other, said in known.latest.items()

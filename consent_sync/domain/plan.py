@@ -4,7 +4,7 @@ Uncertainty can lower consent, never raise it.
 """
 
 from collections.abc import Mapping as MappingView
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from consent_sync.domain.consent import Choice, Statement
 from consent_sync.domain.identity import Normalise, Side
@@ -145,6 +145,17 @@ def plan_changes(
         frozenset(held),
         frozenset(waiting),
     )
+
+
+def with_held(state: PersonState, plan: Plan) -> PersonState:
+    """Return the person with each line marked as held where this plan holds it, else as free."""
+    words = {one.line.id: one.verdict.value for one in plan.decisions if one.line.id in plan.held}
+    changed = {
+        name: replace(known, held=words.get(name, ""))
+        for name, known in state.lines.items()
+        if known.held != words.get(name, "")
+    }
+    return replace(state, lines={**state.lines, **changed}) if changed else state
 
 
 @dataclass(frozen=True, slots=True)

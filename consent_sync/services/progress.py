@@ -44,8 +44,9 @@ class TurnTools:
 class Progress:
     """One turn under way: the state as it is now believed, and the facts that led there.
 
-    `looked` are the sides that were read in this turn and not doubted since. `cannot_create` says
-    why a missing profile could not be created although the mapping asks for it.
+    `hints` are the webhooks that ask for a look at the profile; whichever look comes first is
+    theirs. `looked` are the sides that were read in this turn and not doubted since. `cannot_create`
+    says why a missing profile could not be created although the mapping asks for it.
     """
 
     tools: TurnTools
@@ -54,6 +55,7 @@ class Progress:
     state: PersonState
     facts: list[Fact] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
+    hints: list[Hint] = field(default_factory=list)
     looked: set[Side] = field(default_factory=set)
     touched: set[str] = field(default_factory=set)
     announced: list[Write] = field(default_factory=list)
@@ -63,10 +65,10 @@ class Progress:
         """Return whose turn it is, under which rules, at this moment."""
         return Context(self.turn.subject, self.mapping, self.tools.rules, self.tools.clock.now())
 
-    async def look(self, side: Side, hints: Sequence[Hint] = ()) -> None:
+    async def look(self, side: Side) -> None:
         """Read one side and take in what it holds; raises TemporaryError or PermanentError."""
         if side is Side.ACTITO:
-            self.see_profile(await self._read_profile(), hints)
+            self.see_profile(await self._read_profile())
         else:
             await self._look_at_didomi()
         self.looked.add(side)
@@ -79,11 +81,10 @@ class Progress:
                 break
         return seen
 
-    def see_profile(
-        self, seen: ProfileReading | ProfileMissing, hints: Sequence[Hint] = ()
-    ) -> None:
+    def see_profile(self, seen: ProfileReading | ProfileMissing) -> None:
         """Take in a reading of the profile, with the webhooks that asked for it."""
         self.facts.append(seen)
+        hints, self.hints = self.hints, []
         if isinstance(seen, ProfileMissing):
             outcome = fold_profile_missing(self.state, seen, hints, self.context())
         else:

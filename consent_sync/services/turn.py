@@ -1,7 +1,7 @@
 """The course of one turn: take in, look, plan, write, settle. The rules are the domain's."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from consent_sync.domain.actito_facts import Hint, fold_hint, fold_unread_hints
@@ -21,7 +21,7 @@ from consent_sync.domain.lines import (
 )
 from consent_sync.domain.mapping import Mapping
 from consent_sync.domain.moments import SECOND, Micros
-from consent_sync.domain.plan import Decision, Plan, desired_choice, plan_changes
+from consent_sync.domain.plan import Decision, Plan, desired_choice, plan_changes, with_held
 from consent_sync.domain.retry import next_attempt
 from consent_sync.domain.state import LineState, PersonState
 from consent_sync.domain.verdicts import Entry, Kind, Verdict
@@ -60,7 +60,6 @@ class TurnRun:
         self._fresh = fresh
         self._progress = Progress(tools, turn, mapping, turn.state)
         self._taken: list[_Taken] = []
-        self._hints: list[Hint] = []
         self._decisions: dict[str, Decision] = {}
         self._planned: tuple[PersonState, frozenset[Side], Plan] | None = None
         self._trouble: TemporaryError | None = None
@@ -111,29 +110,26 @@ class TurnRun:
             outcome = fold_hint(state, Hint(item, content), context)
             if outcome.verdict is None:
                 taken.open = True
-                self._hints.append(Hint(item, content))
+                self._progress.hints.append(Hint(item, content))
             return outcome
         reason = "a kind of event this version does not know; kept, and nothing was done"
         return Outcome(state, verdict=Verdict.NOT_MAPPED, reason=reason)
 
     async def _first_looks(self) -> None:
         """Look where a webhook asks for it, and where a write was never confirmed."""
-        if self._hints and self._fresh_enough():
+        if self._progress.hints and self._fresh_enough():
             assert self._fresh is not None  # noqa: S101 - said by _fresh_enough, for the types
-            self._progress.see_profile(self._fresh, self._hints)
+            self._progress.see_profile(self._fresh)
             self._progress.looked.add(Side.ACTITO)
-            self._close_hints()
             return
-        sides = {Side.ACTITO} if self._hints else set()
+        sides = {Side.ACTITO} if self._progress.hints else set()
         if self._turn.attempts or self._turn.in_flight:
             # Nothing is repeated before the side has been read.
             sides |= self._sides(doubtful)
         elif not self._turn.items:
             sides |= self._sides(unconfirmed)
         for side in sorted(sides):
-            hints = self._hints if side is Side.ACTITO else []
-            if await self._look(side, hints) and side is Side.ACTITO:
-                self._close_hints()
+            await self._look(side)
 
     def _sides(self, test: Callable[[LineState, Side], bool]) -> set[Side]:
         lines = self._progress.state.lines.values()
@@ -144,25 +140,25 @@ class TurnRun:
         return (
             fresh is not None
             and self._tools.clock.now() - fresh.asked_at <= _FRESH
-            and all(hint.item.received_at <= fresh.asked_at for hint in self._hints)
+            and all(hint.item.received_at <= fresh.asked_at for hint in self._progress.hints)
         )
 
     def _close_hints(self) -> None:
+        """What the profile was read for is done; called once all looks have been made."""
+        if self._progress.hints:
+            return
         for taken in self._taken:
             if taken.open:
                 taken.open = False
                 taken.touched = frozenset(self._progress.touched)
 
-    async def _look(self, side: Side, hints: list[Hint]) -> bool:
+    async def _look(self, side: Side) -> None:
         try:
-            await self._progress.look(side, hints)
+            await self._progress.look(side)
         except TemporaryError as error:
             self._stumble("read", error)
-            return False
         except PermanentError as error:
             self._stumble("read", TemporaryError(str(error)), cause=error)
-            return False
-        return True
 
     def _stumble(self, what: str, error: TemporaryError, cause: Exception | None = None) -> None:
         self._trouble = error
@@ -175,7 +171,7 @@ class TurnRun:
             if plan.looks and not self._troubled():
                 # Didomi first, so that a look at Actito is as close to its write as can be.
                 for side in sorted(plan.looks, reverse=True):
-                    await self._look(side, [])
+                    await self._look(side)
                 if not self._troubled():
                     continue
                 plan = self._make_plan()
@@ -234,6 +230,7 @@ class TurnRun:
 
     def _settlement(self) -> Settlement:
         progress, turn = self._progress, self._turn
+        self._close_hints()
         due_at, attempts, first_failed_at = self._next_attempt()
         plan = self._plan()
         if self._trouble is not None and due_at is None:
@@ -292,32 +289,29 @@ class TurnRun:
             if lines or waiting:
                 write = Write(side, lines + waiting, now, now, WriteOutcome.IN_FLIGHT)
                 self._progress.wrote(write, WriteOutcome.IN_FLIGHT, failure=reason)
-        self._count_unread_refusals(now)
+        self._count_unread_refusals()
         for taken in self._taken:
             if taken.open:
                 taken.open = False
                 taken.verdict, taken.reason = Verdict.FAILED, reason
 
-    def _count_unread_refusals(self, now: Micros) -> None:
+    def _count_unread_refusals(self) -> None:
         """Nobody could look what Actito's webhooks are about: what they refuse is refused."""
-        if not any(taken.open for taken in self._taken):
-            return
         progress = self._progress
-        outcome = fold_unread_hints(progress.state, self._hints, now, progress.context())
-        progress.state = outcome.state
-        progress.touched |= outcome.touched
-        self._unread = bool(outcome.touched)
+        if progress.hints:
+            outcome = fold_unread_hints(progress.state, progress.hints, progress.context())
+            progress.state = outcome.state
+            progress.touched |= outcome.touched
+            self._unread = bool(outcome.touched)
 
     def _mark_held(self, plan: Plan) -> None:
-        progress = self._progress
-        words = {one.line.id: one.verdict.value for one in plan.decisions}
-        lines = dict(progress.state.lines)
-        for name, known in lines.items():
-            held = words[name] if name in plan.held else ""
-            if known.held != held:
-                lines[name] = replace(known, held=held)
-                progress.touched.add(name)
-        progress.state = replace(progress.state, lines=lines)
+        progress, before = self._progress, self._progress.state
+        progress.state = with_held(before, plan)
+        progress.touched |= {
+            name
+            for name, known in progress.state.lines.items()
+            if known is not before.lines.get(name)
+        }
 
     def _entries_of_turn(self, plan: Plan) -> tuple[Entry, ...]:
         progress, now = self._progress, self._tools.clock.now()

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from consent_sync.domain.events import DidomiItem, ProfileHint, UnknownItem
+from consent_sync.domain.events import DidomiItem, Item, ProfileHint, UnknownItem
 from consent_sync.domain.identity import (
     Side,
     Subject,
@@ -102,6 +102,7 @@ class Engine:
         self.crash_at_settle = False
         self.crash_at_announce = False
         self.received: list[DidomiItem | ProfileHint] = []
+        self.items: dict[int, Item] = {}
         self._numbers = 0
 
     # --- what comes in -------------------------------------------------------------------------
@@ -128,6 +129,7 @@ class Engine:
         event = StoredEvent(
             self._numbers, source, "", "test", at, self.contents.keep(content), waiting=True
         )
+        self.items[self._numbers] = Item(self._numbers, at, content)
         self.lane(person).items.append(StoredItem(self._numbers, event))
 
     def deliver_all(self) -> None:
@@ -184,6 +186,18 @@ class Engine:
             return True
         due = lane.due_at is not None and lane.due_at <= self.clock.now()
         return due or bool(lane.items or lane.in_flight)
+
+    async def claim(self, limit: int) -> Sequence[Turn]:
+        """Nothing is claimed here; turns are taken by name."""
+        raise AssertionError(limit)
+
+    async def wait(self, timeout_seconds: float) -> None:
+        """Nobody waits here."""
+        raise AssertionError(timeout_seconds)
+
+    async def release(self, subject: Subject) -> None:
+        """Nothing is given back here."""
+        raise AssertionError(subject)
 
     async def announce(self, subject: Subject, writes: Sequence[Write]) -> None:
         """Remember writes under way."""

@@ -1,0 +1,138 @@
+"""A person's state worked out anew from the ledger: what every turn learnt and did, in order."""
+
+from collections.abc import Iterable, Sequence
+from collections.abc import Mapping as MappingView
+from dataclasses import replace
+
+from consent_sync.domain.actito_facts import (
+    Hint,
+    fold_hint,
+    fold_profile_missing,
+    fold_profile_reading,
+    fold_unread_hints,
+)
+from consent_sync.domain.consent import WriteOutcome
+from consent_sync.domain.didomi_facts import (
+    fold_didomi_item,
+    fold_user_missing,
+    fold_user_reading,
+)
+from consent_sync.domain.events import (
+    DidomiItem,
+    Item,
+    ProfileHint,
+    ProfileMissing,
+    ProfileReading,
+    UserMissing,
+    UserReading,
+)
+from consent_sync.domain.identity import Side, Subject
+from consent_sync.domain.ledger import Fact, ItemsTaken, LedgerRecord, Write
+from consent_sync.domain.lines import Context, Outcome, fold_write
+from consent_sync.domain.mapping import Mapping
+from consent_sync.domain.plan import plan_changes, with_held
+from consent_sync.domain.rules import Rules
+from consent_sync.domain.state import PersonState
+from consent_sync.domain.verdicts import Kind, Verdict
+
+
+def replay(
+    records: Iterable[LedgerRecord],
+    items: MappingView[int, Item],
+    mapping: Mapping,
+    rules: Rules,
+    subject: Subject,
+) -> PersonState:
+    """Return the state that these records lead to, oldest first.
+
+    `items` holds what the stored events say, by event number; one that could not be read is left
+    out. The mapping is taken as it is now, whatever version the records name.
+    """
+    state = PersonState()
+    for record in records:
+        state = _Turn(state, items, Context(subject, mapping, rules, record.at)).end(record)
+    return state
+
+
+class _Turn:
+    """One recorded turn, folded fact by fact as the turn itself did."""
+
+    def __init__(self, state: PersonState, items: MappingView[int, Item], context: Context) -> None:
+        self._state = state
+        self._items = items
+        self._context = context
+        self._hints: list[Hint] = []
+        self._looked: set[Side] = set()
+        self._users: list[UserReading | UserMissing] = []
+
+    def end(self, record: LedgerRecord) -> PersonState:
+        for fact in record.facts:
+            self._fold(fact)
+        self._give_up(record)
+        plan = plan_changes(self._state, self._context, looked=frozenset(self._looked))
+        return with_held(self._state, plan)
+
+    def _fold(self, fact: Fact) -> None:
+        if isinstance(fact, ItemsTaken):
+            self._context = replace(self._context, now=fact.at)
+            self._take(fact.events)
+        elif isinstance(fact, ProfileReading | ProfileMissing):
+            self._see_profile(fact)
+        elif isinstance(fact, UserReading | UserMissing):
+            self._see_user(fact)
+        else:
+            self._write(fact)
+
+    def _take(self, events: Sequence[int]) -> None:
+        for number in events:
+            item = self._items.get(number)
+            content = item.content if item is not None else None
+            if item is None:
+                continue
+            if isinstance(content, DidomiItem):
+                outcome = fold_didomi_item(self._state, item, content, self._context)
+                self._state = outcome.state
+            elif isinstance(content, ProfileHint):
+                hint = Hint(item, content)
+                outcome = fold_hint(self._state, hint, self._context)
+                self._state = outcome.state
+                if outcome.verdict is None:
+                    self._hints.append(hint)
+
+    def _see_profile(self, seen: ProfileReading | ProfileMissing) -> None:
+        hints, self._hints = self._hints, []
+        outcome: Outcome
+        if isinstance(seen, ProfileMissing):
+            outcome = fold_profile_missing(self._state, seen, hints, self._context)
+        else:
+            outcome = fold_profile_reading(self._state, seen, hints, self._context)
+        self._state = outcome.state
+        self._looked.add(Side.ACTITO)
+
+    def _see_user(self, seen: UserReading | UserMissing) -> None:
+        """Of several spellings each is read; only when none is known is the person missing."""
+        self._users.append(seen)
+        if isinstance(seen, UserReading):
+            self._state = fold_user_reading(self._state, seen, self._context)
+        if len(self._users) < max(1, len(self._state.spellings)):
+            return
+        if all(isinstance(one, UserMissing) for one in self._users):
+            self._state = fold_user_missing(self._state)
+        self._users = []
+        self._looked.add(Side.DIDOMI)
+
+    def _write(self, write: Write) -> None:
+        self._state = fold_write(self._state, write, self._context)
+        if write.side is Side.ACTITO and write.outcome is WriteOutcome.UNCLEAR:
+            self._looked.discard(Side.ACTITO)
+
+    def _give_up(self, record: LedgerRecord) -> None:
+        """Webhooks that no look was made for and that ended as failed: their refusals count."""
+        failed = {
+            entry.event
+            for entry in record.entries
+            if entry.kind is Kind.RECEIVED and entry.verdict is Verdict.FAILED
+        }
+        if any(hint.item.id in failed for hint in self._hints):
+            outcome = fold_unread_hints(self._state, self._hints, self._context)
+            self._state = outcome.state

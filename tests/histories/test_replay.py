@@ -1,0 +1,91 @@
+"""The state is a fold of the ledger: worked out anew from its facts, it is the same."""
+
+import asyncio
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from consent_sync.domain.identity import Normalise
+from consent_sync.domain.replay import replay
+from consent_sync.domain.state import PersonState
+from consent_sync.domain.verdicts import Verdict
+from tests.histories.story import (
+    ANN,
+    NO,
+    YES,
+    Step,
+    Story,
+    clicks,
+    fanouts,
+    histories,
+    losses,
+    play,
+    posts,
+    troubles,
+    turns,
+    waits,
+)
+from tests.histories.test_profiles import Appear, Vanish
+
+wild = st.lists(
+    st.one_of(
+        clicks,
+        clicks,
+        waits,
+        posts,
+        posts,
+        turns,
+        turns,
+        troubles,
+        losses,
+        fanouts,
+        st.just(Vanish()),
+        st.just(Appear()),
+    ),
+    min_size=1,
+    max_size=18,
+)
+
+
+def recomputed(story: Story) -> PersonState:
+    """Return what the ledger alone leads to."""
+    engine = story.engine
+    lane = engine.lane(ANN)
+    return replay(lane.records, engine.items, engine.mapping, engine.rules, engine.subject(ANN))
+
+
+@histories()
+@given(steps=wild, upsert=st.booleans())
+def test_the_ledger_leads_to_the_settled_state(steps: list[Step], upsert: bool) -> None:
+    """Whatever crashed, failed, came twice or never: the state is what the ledger tells."""
+    story = Story.start(upsert_mode=upsert)
+    asyncio.run(play(story, steps))
+
+    assert recomputed(story) == story.engine.lane(ANN).state
+
+
+async def test_a_ledger_with_a_look_that_was_given_up_leads_to_the_settled_state() -> None:
+    """Refusals that count because nobody could look are found in the ledger too."""
+    story = Story.start()
+    engine = story.engine
+    engine.didomi.click(ANN, {story.lines[0].node: YES})
+    engine.didomi.outbox.clear()
+    story.click("actito", story.lines[0], NO)
+    engine.actito.faults.queue.extend(["temporary"] * 1000)
+    await engine.run(rounds=1000)
+
+    assert Verdict.FAILED in {entry.verdict for entry in engine.entries(ANN)}
+    assert story.holds(story.lines[0])[0] is NO
+    assert recomputed(story) == engine.lane(ANN).state
+
+
+async def test_a_ledger_of_two_spellings_leads_to_the_settled_state() -> None:
+    """A look that reads two Didomi users is one look."""
+    story = Story.start(normalise=Normalise.LOWER)
+    for spelling in (ANN, "Ann@example.com"):
+        story.engine.didomi.click(spelling, {}, {})
+        story.engine.clock.advance(10)
+    story.click("actito", story.lines[1], NO)
+    await story.rest()
+
+    assert recomputed(story) == story.engine.lane(ANN).state
