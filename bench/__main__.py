@@ -1,15 +1,21 @@
-"""`python -m bench`: measures everything, prints tables; exits with 1 when a goal is missed."""
+"""`python -m bench`: measures everything and prints Markdown tables, each with its goals."""
 
 import argparse
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench import calls, intake, turns
+from bench import beside, calls, growth, intake, turns
 from bench.effort import effort
 from bench.machine import described, missing
 
-PARTS = {"intake": intake.measure, "turns": turns.measure, "calls": calls.measure}
+PARTS = {
+    "intake": intake.measure,
+    "turns": turns.measure,
+    "calls": calls.measure,
+    "growth": growth.measure,
+    "beside": beside.measure,
+}
 
 
 def main() -> int:

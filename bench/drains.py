@@ -84,8 +84,12 @@ async def bare(options: argparse.Namespace) -> dict[str, float]:
 
 
 async def _drained(application: Application) -> None:
-    while (await application.store.status()).waiting_turns:
+    async def left() -> int:
         await asyncio.sleep(_POLL_SECONDS)
+        return (await application.store.status()).waiting_turns
+
+    while await left():
+        pass
 
 
 def main() -> None:

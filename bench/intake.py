@@ -91,7 +91,7 @@ def compare(case: Case, effort: Effort, folder: Path) -> tuple[Load, Load]:
         words = case.words(database, actito_url)
         ours = stack.enter_context(child("bench.servers", *words, log=log))
         theirs = stack.enter_context(child("bench.servers", *case.bare_words(), log=log))
-        stretch = _Stretches(case, form)
+        stretch = Stretches(case.connections, form)
         warm = [stretch.post(ours, theirs, 1), stretch.post(theirs, ours, 1)]
         order = (ours, theirs, theirs, ours)
         loads = [
@@ -99,14 +99,14 @@ def compare(case: Case, effort: Effort, folder: Path) -> tuple[Load, Load]:
         ]
         ours.kill()
         _check(database, warm[0].requests + loads[0].requests + loads[3].requests)
-    return _joined(loads[0], loads[3]), _joined(loads[1], loads[2])
+    return joined(loads[0], loads[3]), joined(loads[1], loads[2])
 
 
-class _Stretches:
+class Stretches:
     """Stretches of load one after the other, each with people of its own."""
 
-    def __init__(self, case: Case, form: Path) -> None:
-        self._case = case
+    def __init__(self, connections: int, form: Path) -> None:
+        self._connections = connections
         self._form = form
         self._first = 0
 
@@ -118,13 +118,14 @@ class _Stretches:
                 server,
                 self._form,
                 self._first,
-                connections=self._case.connections,
+                connections=self._connections,
                 seconds=seconds,
                 path=PATH,
             )
 
 
-def _joined(one: Load, other: Load) -> Load:
+def joined(one: Load, other: Load) -> Load:
+    """Return two stretches as one; percentiles are averaged."""
     return Load(
         one.requests + other.requests,
         one.seconds + other.seconds,

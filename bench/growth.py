@@ -1,0 +1,114 @@
+"""Growth: intake, turns and claims with a million people stored, beside an empty database."""
+
+from contextlib import ExitStack
+from pathlib import Path
+from secrets import token_hex
+from shutil import copyfile
+from tempfile import TemporaryDirectory, gettempdir
+
+from bench.effort import Effort
+from bench.grown import Databases, make
+from bench.intake import Stretches, joined
+from bench.load import Load
+from bench.people import template
+from bench.platforms import actito
+from bench.processes import child, told
+from bench.ratios import Row, table
+
+_CACHE_KIB = 96 * 1024
+"""What the caches of the store's three connections may take together."""
+
+
+def measure(effort: Effort, folder: Path) -> str:
+    """Run all comparisons in interleaved rounds and return the table.
+
+    The databases are made once, outside of `folder`, and found again by the next run.
+    """
+    people = 20_000 if effort.quick else 1_000_000
+    effort.say(f"growth: databases with {people:,} people; made once, which takes a while")
+    files = make(Path(gettempdir()) / "consent-sync-bench", people)
+    rows = {
+        "intake": Row("intake, 64 connections, no turns", 0.9, unit="events/s"),
+        "turns": Row("turns, Actito answers at once, 64 at a time", 0.9, unit="people/s"),
+        "claim": Row(f"one claim of 32, {people:,} waiting", 1.5, at_most=True, unit="µs"),
+        "cpu": Row("its processor time", unit="µs"),
+        "open": Row("open the store and claim once", unit="s"),
+        "memory": Row("highest memory while claiming", unit="KiB"),
+    }
+    with TemporaryDirectory(dir=folder) as inner:
+        for_intake, for_turns = _copies(files.grown, Path(inner))
+        for number in range(effort.rounds):
+            ours, theirs = _intake(effort, Path(inner), for_intake)
+            rows["intake"].add(ours.per_second, theirs.per_second)
+            rows["turns"].add(*_turns(effort, Path(inner), for_turns))
+            _claims(effort, files, rows, Path(inner))
+            last = {name: f"{row.ratios[-1]:.2f}" for name, row in rows.items()}
+            effort.say(f"growth, round {number + 1}: {last}")
+    title = f"Growth: {people:,} people and {5 * people:,} ledger entries, beside nothing"
+    return table(title, list(rows.values()), [_memory(rows["memory"])])
+
+
+def _copies(grown: Path, folder: Path) -> tuple[Path, Path]:
+    """Copy the grown database twice: intake and turns both change theirs."""
+    copies = folder / "for-intake.db", folder / "for-turns.db"
+    for copy in copies:
+        copyfile(grown, copy)
+    return copies
+
+
+def _intake(effort: Effort, folder: Path, grown: Path) -> tuple[Load, Load]:
+    run = token_hex(4)
+    with TemporaryDirectory(dir=folder) as inner, ExitStack() as stack:
+        here = Path(inner)
+        form = here / "event.json"
+        form.write_text(template(run), encoding="utf-8")
+        log = here / "servers.log"
+        words = ["bench.servers", "real", "--database"]
+        ours = stack.enter_context(child(*words, str(grown), log=log))
+        theirs = stack.enter_context(child(*words, str(here / "empty.db"), log=log))
+        stretches = Stretches(64, form)
+        for one, other in ((ours, theirs), (theirs, ours)):
+            stretches.post(one, other, 1)
+        order = (ours, theirs, theirs, ours)
+        loads = [
+            stretches.post(one, theirs if one is ours else ours, effort.seconds) for one in order
+        ]
+    return joined(loads[0], loads[3]), joined(loads[1], loads[2])
+
+
+def _turns(effort: Effort, folder: Path, grown: Path) -> tuple[float, float]:
+    run, people = token_hex(4), effort.people
+    with TemporaryDirectory(dir=folder) as inner:
+        here = Path(inner)
+        rates = []
+        with actito(here, run, people=2 * people) as url:
+            for first, database in ((0, grown), (people, here / "empty.db")):
+                words = [f"--actito={url}", f"--run={run}", f"--people={people}"]
+                words += ["--concurrency=64", f"--database={database}", f"--first={first}"]
+                took = told("bench.drains", "ours", *words, log=here / "drain.log")
+                rates.append(people / took["seconds"])
+    return rates[0], rates[1]
+
+
+def _claims(effort: Effort, files: Databases, rows: dict[str, Row], folder: Path) -> None:
+    times = 4 if effort.quick else 300
+    log = folder / "claims.log"
+    many, few = (
+        told("bench.claims", str(path), f"--times={times}", log=log)
+        for path in (files.backlog, files.small)
+    )
+    for name, key in (
+        ("claim", "micros"),
+        ("cpu", "cpu"),
+        ("open", "open_seconds"),
+        ("memory", "kib"),
+    ):
+        rows[name].add(many[key], few[key])
+
+
+def _memory(row: Row) -> str:
+    most, least = max(row.ours), min(row.theirs)
+    return (
+        f"Memory: {(most - least) / 1024:.0f} MiB more with a hundred times the backlog; "
+        f"the caches of the store may take {_CACHE_KIB / 1024:.0f} MiB, and nothing else may grow."
+    )
