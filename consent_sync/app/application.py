@@ -10,9 +10,11 @@ import structlog
 
 from consent_sync.adapters.mapping_files import MappingFolder, Reload
 from consent_sync.adapters.metrics import Metrics
+from consent_sync.adapters.storage.reader import SqliteReader
 from consent_sync.adapters.telemetry import Fingerprint
 from consent_sync.app.accounts import ActitoAccounts, DidomiAccounts
 from consent_sync.app.settings import Settings
+from consent_sync.app.witnesses import remember_profiles
 from consent_sync.domain.rules import Rules
 from consent_sync.ports.clock import Clock
 from consent_sync.ports.store import Store
@@ -45,12 +47,15 @@ class Application:
     replay: Replay
     worker: Worker
     session: aiohttp.ClientSession
+    reader: SqliteReader | None = None
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def start(self) -> None:
         """Load the mappings, open the store and start to work; raise StoreError."""
         self._tell(await asyncio.to_thread(self.mappings.load))
         await self.store.open()
+        if self.reader is not None:
+            await remember_profiles(self.reader, self.mappings, self.actito)
         self._tasks = [
             asyncio.create_task(self.worker.run(), name="worker"),
             asyncio.create_task(self.mappings.watch(self._tell), name="mappings"),

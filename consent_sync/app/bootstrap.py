@@ -21,6 +21,7 @@ from consent_sync.adapters.key_file import KEY_BYTES, load_or_make_key
 from consent_sync.adapters.mapping_files import MappingFolder
 from consent_sync.adapters.metrics import Metrics
 from consent_sync.adapters.storage.memory import MemoryStore
+from consent_sync.adapters.storage.reader import SqliteReader
 from consent_sync.adapters.storage.sqlite import SqliteStore
 from consent_sync.adapters.telemetry import Fingerprint, LogObserver, configure_logs
 from consent_sync.app.accounts import (
@@ -119,6 +120,7 @@ async def build(settings: Settings, *, clock: Clock | None = None) -> Applicatio
         replay=Replay(replay_look(settings, store, mappings), intake, clock),
         worker=Worker(store, synchroniser, settings.turns_concurrency, observer),
         session=session,
+        reader=None if settings.database_url == MEMORY else SqliteReader(database_file(settings)),
     )
 
 

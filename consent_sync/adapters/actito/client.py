@@ -80,7 +80,7 @@ class ActitoClient:
         request = self._routes.update(mapping, key, change)
         answer = await self._write(request, urgent=after_look)
         if answer.status != 404:
-            return wire.written_profile(answer)
+            return self._written(mapping, key, answer)
         # Seen when reading but not when writing: the right to write is missing, not the profile.
         if isinstance(await self.read_by_key(mapping, key), ProfileReading):
             raise CredentialError(f"{request.name}: refused (404) though the profile exists")
@@ -93,7 +93,11 @@ class ActitoClient:
         if answer.status == 404:
             await self._probe(mapping)
             raise CredentialError(f"{request.name}: refused (404) though the table exists")
-        return wire.written_profile(answer)
+        return self._written(mapping, key, answer)
+
+    def remember(self, mapping: Mapping, names: Names) -> None:
+        """Note a profile that is known to exist: what a 404 means is asked of such."""
+        self._witnesses.remember(mapping, names)
 
     async def structure(self, mapping: Mapping) -> TableStructure:
         """Return the table's structure, up to 10 minutes old; raise TemporaryError if not listed."""
@@ -131,6 +135,11 @@ class ActitoClient:
         profile = self._routes.profile(told.answer, mapping, asked)
         self._witnesses.remember(mapping, profile.names)
         return ProfileReading(told.asked_at, told.read_at, profile.names, profile.subscriptions)
+
+    def _written(self, mapping: Mapping, key: str, answer: Answer) -> str:
+        profile_id = wire.written_profile(answer)
+        self.remember(mapping, Names(actito_key=key, profile_id=profile_id))
+        return profile_id
 
     async def _write(self, request: Request, *, urgent: bool) -> Answer:
         answer = (await self._call(request, urgent=urgent)).answer
