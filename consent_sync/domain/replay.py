@@ -4,19 +4,15 @@ from collections.abc import Iterable, Sequence
 from collections.abc import Mapping as MappingView
 from dataclasses import replace
 
-from consent_sync.domain.actito_facts import (
-    Hint,
-    fold_hint,
+from consent_sync.domain.actito_hints import Hint, fold_hint
+from consent_sync.domain.actito_looks import (
     fold_profile_missing,
     fold_profile_reading,
     fold_unread_hints,
 )
 from consent_sync.domain.consent import WriteOutcome
-from consent_sync.domain.didomi_facts import (
-    fold_didomi_item,
-    fold_user_missing,
-    fold_user_reading,
-)
+from consent_sync.domain.didomi_items import fold_didomi_item
+from consent_sync.domain.didomi_looks import fold_user_missing, fold_user_reading
 from consent_sync.domain.events import (
     DidomiItem,
     Item,

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from consent_sync.domain.actito_facts import Hint, fold_profile_missing, fold_profile_reading
+from consent_sync.domain.actito_hints import Hint
+from consent_sync.domain.actito_looks import fold_profile_missing, fold_profile_reading
 from consent_sync.domain.consent import WriteOutcome
-from consent_sync.domain.didomi_facts import fold_user_missing, fold_user_reading
+from consent_sync.domain.didomi_looks import fold_user_missing, fold_user_reading
 from consent_sync.domain.events import ProfileMissing, ProfileReading, UserReading
 from consent_sync.domain.identity import Side
 from consent_sync.domain.ledger import Fact, Write

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from consent_sync.domain.actito_facts import Hint, fold_hint, fold_unread_hints
+from consent_sync.domain.actito_hints import Hint, fold_hint
+from consent_sync.domain.actito_looks import fold_unread_hints
 from consent_sync.domain.consent import Choice, WriteOutcome
-from consent_sync.domain.didomi_facts import fold_didomi_item
+from consent_sync.domain.didomi_items import fold_didomi_item
 from consent_sync.domain.errors import PermanentError, RefusedError, TemporaryError
 from consent_sync.domain.events import DidomiItem, Item, ProfileHint, ProfileReading, UnknownItem
 from consent_sync.domain.identity import Side

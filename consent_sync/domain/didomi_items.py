@@ -1,16 +1,16 @@
-"""What Didomi's webhooks and readings say, taken into a person's state."""
+"""What Didomi's webhooks say, taken into a person's state."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from consent_sync.domain.attributes import attributes_from
-from consent_sync.domain.consent import Agreed, Choice, ConsentTree, Pick, Statement
+from consent_sync.domain.consent import Choice, ConsentTree, Pick, Statement
+from consent_sync.domain.didomi_looks import held_by_didomi, with_lists, without_didomi
 from consent_sync.domain.events import (
     ConsentEvent,
     DidomiItem,
     EventKind,
     Item,
-    UserReading,
 )
 from consent_sync.domain.identity import Side
 from consent_sync.domain.lines import (
@@ -18,10 +18,8 @@ from consent_sync.domain.lines import (
     Context,
     Outcome,
     add_statement,
-    delayed_by_first_sight,
     lifted,
     line_state,
-    own_writes,
     resolved,
     unsure_write,
     with_agreed,
@@ -29,17 +27,14 @@ from consent_sync.domain.lines import (
     with_refusal,
 )
 from consent_sync.domain.mapping import Line
-from consent_sync.domain.moments import MINUTE, OPEN, Micros
+from consent_sync.domain.moments import OPEN, Micros
 from consent_sync.domain.own_events import is_own
-from consent_sync.domain.state import HeldList, LineState, PersonState, Presence, Wanted
+from consent_sync.domain.state import LineState, PersonState, Presence, Wanted
 from consent_sync.domain.translate import choice_at
 from consent_sync.domain.verdicts import Verdict
 
 CONFIRMED = "confirmed"
 PENDING = "pending_approval"
-
-_READ_LAG = MINUTE
-"""How long Didomi may take to show what was written. Not documented; allowed for generously."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,23 +70,6 @@ def fold_didomi_item(
     return _finish(both, event, content, item, context)
 
 
-def fold_user_reading(state: PersonState, seen: UserReading, context: Context) -> PersonState:
-    """Take in what Didomi held when it was asked; a first sight is a baseline, not a statement."""
-    state = replace(state, user=Presence.PRESENT)
-    dated = seen.read_at if seen.updated_at is None else seen.updated_at
-    for line in context.mapping.lines:
-        before = line_state(state, line)
-        after = _line_after_reading(line, before, seen, dated, context)
-        if after is not before:
-            state = with_line(state, line, after)
-    return _with_lists(state, seen.tree, dated)
-
-
-def fold_user_missing(state: PersonState) -> PersonState:
-    """Take in that Didomi has no such person: it holds nothing any more."""
-    return replace(_without_side(state), user=Presence.MISSING)
-
-
 def _with_name(state: PersonState, ouid: str) -> PersonState:
     spellings = state.spellings
     if ouid and (not spellings or spellings[-1] != ouid):
@@ -105,7 +83,7 @@ def _fold_deletion(state: PersonState, content: DidomiItem) -> Outcome:
         # Didomi may have merged this record into another one of the same person: only a look tells.
         left = tuple(one for one in state.spellings if one != content.ouid)
         state = replace(
-            _without_side(state), user=Presence.UNKNOWN, spellings=left or state.spellings
+            without_didomi(state), user=Presence.UNKNOWN, spellings=left or state.spellings
         )
     return Outcome(
         state,
@@ -145,7 +123,7 @@ def _fold_event(state: PersonState, event: ConsentEvent, item: Item, context: Co
         choice = choice_at(
             event.tree,
             line.node,
-            held=_held(known),
+            held=held_by_didomi(known),
             chosen=event.origin is None,
         )
         if choice is Choice.NONE or _left_out_by_engine(event, line, known, choice):
@@ -165,13 +143,13 @@ def _fold_event(state: PersonState, event: ConsentEvent, item: Item, context: Co
         added.append((line.id, how))
     pending = {key: at for key, at in state.pending.items() if key != event.id}
     state = replace(state, pending=pending) if len(pending) != len(state.pending) else state
-    return _Folded(_with_lists(state, event.tree, created), tuple(added))
+    return _Folded(with_lists(state, event.tree, created), tuple(added))
 
 
 def _left_out_by_engine(event: ConsentEvent, line: Line, known: LineState, choice: Choice) -> bool:
     """Say whether an engine's list leaves an option out that was not granted before either."""
     engine = event.origin is not None and bool(line.node.option)
-    return engine and choice is Choice.DENIED and _held(known) is not Choice.GRANTED
+    return engine and choice is Choice.DENIED and held_by_didomi(known) is not Choice.GRANTED
 
 
 def _with_option(
@@ -214,7 +192,7 @@ def _fold_own(state: PersonState, event: ConsentEvent, context: Context) -> Pers
     """Our own event came back: it was stored, whatever the answer to our call was."""
     for line in context.mapping.lines:
         known = line_state(state, line)
-        choice = choice_at(event.tree, line.node, held=_held(known))
+        choice = choice_at(event.tree, line.node, held=held_by_didomi(known))
         agreed = known.agreed.get(Side.DIDOMI)
         if choice is Choice.NONE:
             continue
@@ -229,7 +207,7 @@ def _fold_own(state: PersonState, event: ConsentEvent, context: Context) -> Pers
             known = with_agreed(known, Side.DIDOMI, choice, as_of)
         state = with_line(state, line, known)
     dated = event.created_at if event.created_at is not None else context.now
-    return _with_lists(state, event.tree, dated)
+    return with_lists(state, event.tree, dated)
 
 
 def _fold_shown(state: PersonState, content: DidomiItem, item: Item, context: Context) -> _Folded:
@@ -247,8 +225,8 @@ def _fold_shown(state: PersonState, content: DidomiItem, item: Item, context: Co
     added: list[tuple[str, Added]] = []
     for line in context.mapping.lines:
         known = line_state(state, line)
-        choice = choice_at(tree, line.node, held=_held(known))
-        named_too = choice_at(named, line.node, held=_held(known), chosen=True)
+        choice = choice_at(tree, line.node, held=held_by_didomi(known))
+        named_too = choice_at(named, line.node, held=held_by_didomi(known), chosen=True)
         if choice is Choice.NONE or named_too is not Choice.NONE:
             continue
         known, how = _differing(
@@ -257,7 +235,7 @@ def _fold_shown(state: PersonState, content: DidomiItem, item: Item, context: Co
         state = with_line(state, line, known)
         if how is not None:
             added.append((line.id, how))
-    return _Folded(_with_lists(state, tree, shown_at), tuple(added))
+    return _Folded(with_lists(state, tree, shown_at), tuple(added))
 
 
 def _differing(
@@ -305,69 +283,6 @@ def _before_our_write(known: LineState, dated: Micros, context: Context) -> bool
     return bool(sent) and dated <= max(sent) + context.rules.tolerance
 
 
-def _line_after_reading(
-    line: Line, known: LineState, seen: UserReading, dated: Micros, context: Context
-) -> LineState:
-    agreed = known.agreed.get(Side.DIDOMI)
-    # At first sight an option outside of its list counts as refused: only a baseline, and careful.
-    choice = choice_at(seen.tree, line.node, held=_held(known), chosen=agreed is None)
-    if choice is Choice.NONE and agreed is not None and agreed.choice is Choice.DENIED:
-        # A cleared list may be left out altogether, and a refusal that is gone is still no yes.
-        gone = not agreed.confirmed and not line.node.option
-        choice = Choice.NONE if gone else Choice.DENIED
-    if agreed is not None and _lagging(known, agreed, seen, choice, dated):
-        return known
-    refused = choice is Choice.DENIED
-    if agreed is None:
-        ours = unsure_write(known, Side.DIDOMI, choice)
-        after = with_agreed(resolved(known, Side.DIDOMI, choice), Side.DIDOMI, choice, dated)
-        if ours:
-            # Not a first sight of somebody's refusal, but what a lost answer would have told.
-            return with_refusal(after, Side.DIDOMI, dated) if refused else after
-        if not refused or line.node.option:
-            # Outside of a list since its date: that date is compared, the moment of the look is not.
-            return after
-        after = delayed_by_first_sight(after, Side.DIDOMI, seen.read_at)
-        return with_refusal(after, Side.DIDOMI, seen.read_at)
-    after = resolved(known, Side.DIDOMI, choice)
-    same = choice is agreed.choice or dated < agreed.as_of
-    # Our own write explains it, or our own refusal did not take: to be put right, not believed.
-    explained = unsure_write(known, Side.DIDOMI, choice) or (
-        choice is Choice.GRANTED and not agreed.confirmed
-    )
-    if not same and choice is not Choice.NONE and not explained:
-        not_before = lifted(agreed.as_of, agreed, context.rules)
-        said = Statement(
-            id=f"read-{dated}-{choice}",
-            side=Side.DIDOMI,
-            choice=choice,
-            not_before=not_before,
-            not_after=max(min(dated, seen.read_at), not_before),
-            dated=dated,
-            delay=max(0, seen.read_at - not_before),
-            evidence="a look at Didomi",
-        )
-        after, _ = add_statement(line, after, said)
-    vanished = choice is Choice.NONE and agreed.choice is Choice.GRANTED
-    after = with_agreed(after, Side.DIDOMI, choice, max(dated, agreed.as_of))
-    return with_refusal(after, Side.DIDOMI, seen.read_at) if refused or vanished else after
-
-
-def _lagging(
-    known: LineState, agreed: Agreed, seen: UserReading, choice: Choice, dated: Micros
-) -> bool:
-    """Say whether a reading is older than what we know Didomi to hold, and no news.
-
-    A write of ours that nothing has confirmed, and that a reading long after it does not show,
-    did not take: that reading is news, however old its date.
-    """
-    if seen.updated_at is None or dated >= agreed.as_of:
-        return False
-    sent = [write.sent_at for write in own_writes(known, Side.DIDOMI, agreed.choice)]
-    ignored = bool(sent) and not agreed.confirmed and choice is not agreed.choice
-    return not (ignored and seen.asked_at > max(sent) + _READ_LAG)
-
-
 def _holding(known: LineState, choice: Choice, dated: Micros, seen_at: Micros) -> LineState:
     """Didomi held this choice at its date, unless it is known to hold a later one."""
     agreed = known.agreed.get(Side.DIDOMI)
@@ -378,30 +293,6 @@ def _holding(known: LineState, choice: Choice, dated: Micros, seen_at: Micros) -
     if not later:
         known = with_agreed(known, Side.DIDOMI, choice, dated)
     return with_refusal(known, Side.DIDOMI, seen_at) if choice is Choice.DENIED else known
-
-
-def _held(known: LineState) -> Choice:
-    agreed = known.agreed.get(Side.DIDOMI)
-    return Choice.NONE if agreed is None else agreed.choice
-
-
-def _with_lists(state: PersonState, tree: ConsentTree, dated: Micros) -> PersonState:
-    newer = {
-        pick: HeldList(options, dated)
-        for pick, options in tree.picks.items()
-        if pick not in state.picks or state.picks[pick].dated <= dated
-    }
-    return replace(state, picks={**state.picks, **newer}) if newer else state
-
-
-def _without_side(state: PersonState) -> PersonState:
-    lines = {
-        name: replace(
-            known, agreed={side: held for side, held in known.agreed.items() if side != Side.DIDOMI}
-        )
-        for name, known in state.lines.items()
-    }
-    return replace(state, lines=lines, picks={})
 
 
 def _with_metadata(
