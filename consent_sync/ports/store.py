@@ -128,7 +128,11 @@ class SideStatus:
 
 @dataclass(frozen=True, slots=True)
 class StoreStatus:
-    """Counts for `status`, `/readyz` and metrics; cheap to gather whatever the backlog."""
+    """Counts for `status`, `/readyz` and metrics; cheap to gather whatever the backlog.
+
+    `retrying_turns` are those that failed and come again, not those that only look whether a
+    write took.
+    """
 
     sides: dict[Side, SideStatus]
     waiting_turns: int

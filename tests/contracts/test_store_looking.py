@@ -188,16 +188,17 @@ async def test_status_counts_what_came_in(store: Store) -> None:
 
 
 async def test_status_counts_turns(store: Store, restart: Restart) -> None:
-    """Waiting ones have items, retrying ones a due moment; both survive a restart."""
-    await store.accept([event(f"e{n}", f"p{n}") for n in range(3)])
-    first, second, third = await store.claim(3)
+    """Waiting ones have items, retrying ones have failed; both survive a restart."""
+    await store.accept([event(f"e{n}", f"p{n}") for n in range(4)])
+    first, second, third, fourth = await store.claim(4)
+    await store.settle(settled(fourth, due_at=START + SECOND))
     await store.settle(settled(first))
     await store.settle(settled(second, done=(), due_at=START + SECOND, attempts=1))
     await store.settle(settled(third, due_at=START + SECOND, attempts=1))
     store = await restart()
     status = await store.status()
 
-    assert (status.waiting_turns, status.retrying_turns, status.persons) == (1, 2, 3)
+    assert (status.waiting_turns, status.retrying_turns, status.persons) == (1, 2, 4)
 
 
 async def test_status_counts_a_moved_item_for_its_new_person(store: Store) -> None:

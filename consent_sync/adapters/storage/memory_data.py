@@ -126,7 +126,9 @@ class Data:
         return StoreStatus(
             sides={side: self._side(side) for side in Side},
             waiting_turns=len(waiting),
-            retrying_turns=sum(person.lane is not None for person in persons),
+            retrying_turns=sum(
+                person.lane is not None and person.lane.attempts > 0 for person in persons
+            ),
             oldest_waiting_at=min(waiting, default=None),
             oldest_waiting_optout_at=min(optouts, default=None),
             held=sum(person.summary.held for person in persons),

@@ -97,7 +97,7 @@ class Reader:
         return StoreStatus(
             sides=sides,
             waiting_turns=tally.get("waiting", 0),
-            retrying_turns=tally.get("retrying", 0),
+            retrying_turns=self._rows("count_failing", ())[0][0],
             oldest_waiting_at=oldest[0][0] if oldest else None,
             oldest_waiting_optout_at=self._rows("oldest_optout", ())[0][0],
             held=tally.get("held", 0),

@@ -67,6 +67,7 @@ CREATE TABLE lane (
 ) STRICT;
 
 CREATE INDEX lane_due ON lane (due_at);
+CREATE INDEX lane_failing ON lane (person) WHERE attempts > 0;
 
 -- Writes that were about to be sent, until their turn is settled.
 CREATE TABLE intent (

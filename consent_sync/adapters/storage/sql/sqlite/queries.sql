@@ -109,6 +109,10 @@ SELECT count(*) FROM json_each(?) WHERE EXISTS (SELECT 1 FROM lane WHERE person 
 -- Set when turns come again.
 INSERT OR REPLACE INTO lane (person, due_at, attempts, first_failed_at) VALUES (?, ?, ?, ?);
 
+-- name: count_failing
+-- How many persons' turns come again because they failed, not to look whether a write took.
+SELECT count(*) FROM lane INDEXED BY lane_failing WHERE attempts > 0;
+
 -- name: delete_lanes
 -- These turns need not come again by themselves.
 DELETE FROM lane WHERE person IN (SELECT value FROM json_each(?));
