@@ -77,7 +77,9 @@ async def build(settings: Settings, *, clock: Clock | None = None) -> Applicatio
     mappings = MappingFolder(settings.mappings_dir, clock)
     rules, index = rules_of(settings), ProfileIndex()
     session = aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=100, ttl_dns_cache=60),
+        # Idle connections are dropped early: one that the other end has closed meanwhile would
+        # make a write unclear, which costs a look.
+        connector=aiohttp.TCPConnector(limit=100, ttl_dns_cache=60, keepalive_timeout=4),
         cookie_jar=aiohttp.DummyCookieJar(),
     )
     actito, didomi = platforms(settings, session, clock, observer.call)
