@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -21,7 +21,7 @@ from yarl import URL
 
 from consent_sync.adapters.clock import SystemClock
 from consent_sync.adapters.storage.sqlite import SqliteStore
-from consent_sync.simulators.actito import ActitoSimulator
+from consent_sync.simulators.actito import DEFAULT_API_KEY, ActitoSimulator
 from consent_sync.simulators.didomi import DidomiSimulator, OAuth
 from consent_sync.simulators.didomi.merge import Consents
 from consent_sync.simulators.didomi.wire import ConsentsBody, EventBody, EventUser
@@ -60,7 +60,7 @@ LINES = ("Newsletter", "DailyDeals", "SportNews", "SmsDeals", "PartnerMail")
 SECONDS = 15.0
 """How long an outcome may take before a test gives up; a sound outcome takes a few milliseconds."""
 
-_STEP = 0.01
+_STEP = 0.005
 
 
 async def until(
@@ -260,6 +260,17 @@ class Town:
         """Wait until both sides hold this choice and everything has come to rest."""
         await self._comes_true(person, line, lambda: self.both(person, line) == (wanted, wanted))
 
+    async def all_agree(self, people: Iterable[Person], line: str, wanted: bool) -> None:
+        """Wait until the profiles of all these hold this choice and everything has come to rest."""
+        late = list(people)
+
+        def holds() -> bool:
+            late[:] = [person for person in late if self.in_actito(person, line) is not wanted]
+            return not late
+
+        await until(f"{line} of everybody is {wanted}", holds)
+        await self.quiet()
+
     async def agree_in_actito(self, person: Person, line: str, wanted: bool) -> None:
         """Wait until the profile holds this choice and everything has come to rest."""
         await self._comes_true(person, line, lambda: self.in_actito(person, line) is wanted)
@@ -329,6 +340,12 @@ class Town:
         path = f"/api/v1/persons/{quote(person.ouid, safe='')}/timeline?limit=1000"
         entries: list[dict[str, Any]] = (await self.get(path)).body["entries"]
         return entries
+
+    async def view(self, person: Person, line: str) -> dict[str, Any]:
+        """Return what the service knows of a person's line."""
+        view = (await self.get(f"/api/v1/persons/{quote(person.ouid, safe='')}")).body
+        lines: list[dict[str, Any]] = view["mappings"][0]["lines"]
+        return next(one for one in lines if one["line"] == line)
 
     async def verdicts(self, person: Person, line: str | None = None) -> list[str]:
         """Return the verdicts about a line, or about what was received, newest first."""
@@ -472,8 +489,9 @@ async def town(
     actito: Mapping[str, object] | None = None,
     didomi: Mapping[str, object] | None = None,
     world: Mapping[str, object] | None = None,
+    actito_keys: Sequence[str] = (DEFAULT_API_KEY,),
     started: bool = True,
-    **variables: str,
+    variables: Mapping[str, str] | None = None,
 ) -> AsyncIterator[Town]:
     """Run everything: both platforms connected, the service listening unless told otherwise."""
     there = ActitoSimulator(
@@ -487,10 +505,11 @@ async def town(
             **(actito or {}),
         },
         world=world,
+        api_keys=actito_keys,
     )
     here = DidomiSimulator({"time_scale": 0.002, "webhook_concurrency": 8, **(didomi or {})})
     await asyncio.gather(there.start(), here.start())
-    service = Service(folder, _variables(there, here, variables))
+    service = Service(folder, _variables(there, here, variables or {}))
     for name, text in (mappings or {"brand-a": MAPPING}).items():
         (service.mappings / f"{name}.yaml").write_text(text, encoding="utf-8")
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as http:
@@ -520,7 +539,7 @@ def _variables(
         "ACTITO_MAX_CONCURRENCY": "16",
         # Both platforms ask the clock of this machine, and tests click faster than people.
         "CLOCK_TOLERANCE_SECONDS": "0",
-        "RETRY_FIRST_DELAY_SECONDS": "0.05",
-        "RETRY_MAX_DELAY_SECONDS": "0.2",
+        "RETRY_FIRST_DELAY_SECONDS": "0.02",
+        "RETRY_MAX_DELAY_SECONDS": "0.1",
         **changed,
     }

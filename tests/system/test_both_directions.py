@@ -1,6 +1,7 @@
 """A choice on one side becomes the choice on the other, with as few calls as can be."""
 
 from collections import Counter
+from typing import Any
 
 import pytest
 
@@ -8,12 +9,33 @@ from tests.system.harness import Person, Town, didomi_event, moment, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+
+def newsletter(on: bool) -> dict[str, Any]:
+    return {"channels": {"email": on}}
+
+
+def daily_deals(on: bool) -> dict[str, Any]:
+    return {"purposes": {"marketing": on}}
+
+
+def sport_news(on: bool) -> dict[str, Any]:
+    return {"values": {"marketing": {"topics": ["sport"] if on else []}}}
+
+
+def sms_deals(on: bool) -> dict[str, Any]:
+    return {"preferences": {"marketing": {"deals": {"sms": on}}}}
+
+
+def partner_mail(on: bool) -> dict[str, Any]:
+    return {"purposes": {"partners": on}}
+
+
 WAYS = {
-    "Newsletter": lambda on: {"channels": {"email": on}},
-    "DailyDeals": lambda on: {"purposes": {"marketing": on}},
-    "SportNews": lambda on: {"values": {"marketing": {"topics": ["sport"] if on else []}}},
-    "SmsDeals": lambda on: {"preferences": {"marketing": {"deals": {"sms": on}}}},
-    "PartnerMail": lambda on: {"purposes": {"partners": on}},
+    "Newsletter": newsletter,
+    "DailyDeals": daily_deals,
+    "SportNews": sport_news,
+    "SmsDeals": sms_deals,
+    "PartnerMail": partner_mail,
 }
 """How a person answers each line in the preference centre."""
 

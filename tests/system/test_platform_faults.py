@@ -14,16 +14,16 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 NO = {"channels": {"email": False}}
 YES = {"channels": {"email": True}}
 
-WRITE = {"method": "PUT", "route": "profiles.put"}
-EVENT = {"method": "POST", "route": "consents.events.create"}
+WRITE = "profiles.put"
+EVENT = "consents.events.create"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def shared_town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
     """Confirm soon and wait for no slow answer longer than a second."""
     folder = tmp_path_factory.mktemp("town")
-    patience = {"ACTITO_READ_TIMEOUT_SECONDS": "0.25", "DIDOMI_TIMEOUT_SECONDS": "0.25"}
-    async with town(folder, **patience) as place:
+    patience = {"ACTITO_READ_TIMEOUT_SECONDS": "0.2", "DIDOMI_TIMEOUT_SECONDS": "0.2"}
+    async with town(folder, variables=patience) as place:
         yield place
         leaks = place.leaks(place.service.output())
         assert leaks == [], "people or secrets in the log"
@@ -31,27 +31,33 @@ async def shared_town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator
 
 def faults(**where: str) -> dict[str, Fault]:
     """Return every way in which one call may fail, at this place."""
-    twice, once = {"count": 2, **where}, {"count": 1, **where}
+
+    def once(**how: object) -> Fault:
+        return Fault.model_validate({**where, **how})
+
+    def twice(**how: object) -> Fault:
+        return once(count=2, **how)
+
     return {
-        "429": Fault(**once, status=429),
-        "429_retry_after": Fault(**twice, status=429, retry_after="0.05"),
-        "500": Fault(**twice, status=500),
-        "502_html": Fault(**twice, status=502, html=True),
-        "503_retry_after": Fault(**twice, status=503, retry_after="0.05"),
-        "504_after_the_work": Fault(**twice, status=504, effect=Effect.BEFORE),
-        "reset": Fault(**twice, kind=FaultKind.RESET),
-        "reset_after_the_work": Fault(**twice, kind=FaultKind.RESET, effect=Effect.BEFORE),
-        "hang": Fault(**once, kind=FaultKind.HANG),
-        "hang_after_the_work": Fault(**once, kind=FaultKind.HANG, effect=Effect.BEFORE),
-        "slow_body": Fault(**twice, kind=FaultKind.SLOW_BODY, seconds=0.1),
-        "endless_body": Fault(**once, kind=FaultKind.SLOW_BODY, seconds=3600),
-        "half_body": Fault(**twice, kind=FaultKind.TRUNCATED_BODY),
-        "200_page": Fault(**twice, status=200, html=True),
-        "302": Fault(**twice, status=302),
-        "401": Fault(**twice, status=401),
-        "403": Fault(**twice, status=403),
-        "404": Fault(**twice, status=404),
-        "408": Fault(**twice, status=408),
+        "429": once(status=429),
+        "429_retry_after": twice(status=429, retry_after="0.05"),
+        "500": twice(status=500),
+        "502_html": twice(status=502, html=True),
+        "503_retry_after": twice(status=503, retry_after="0.05"),
+        "504_after_the_work": twice(status=504, effect=Effect.BEFORE),
+        "reset": twice(kind=FaultKind.RESET),
+        "reset_after_the_work": twice(kind=FaultKind.RESET, effect=Effect.BEFORE),
+        "hang": once(kind=FaultKind.HANG),
+        "hang_after_the_work": once(kind=FaultKind.HANG, effect=Effect.BEFORE),
+        "slow_body": twice(kind=FaultKind.SLOW_BODY, seconds=0.1),
+        "endless_body": once(kind=FaultKind.SLOW_BODY, seconds=3600),
+        "half_body": twice(kind=FaultKind.TRUNCATED_BODY),
+        "200_page": twice(status=200, html=True),
+        "302": twice(status=302),
+        "401": twice(status=401),
+        "403": twice(status=403),
+        "404": twice(status=404),
+        "408": twice(status=408),
     }
 
 
@@ -63,7 +69,7 @@ KINDS = list(faults())
 async def test_actito_fails_while_it_is_written(place: Town, kind: str, choice: bool) -> None:
     """A choice made in Didomi reaches Actito although the write fails twice."""
     ada = place.person(f"ada_{kind}_{choice}", **({} if choice else {"Newsletter": True}))
-    place.actito.faults.add(faults(**WRITE)[kind])
+    place.actito.faults.add(faults(route=WRITE)[kind])
 
     place.didomi.click(ada.ouid, YES if choice else NO)
 
@@ -75,7 +81,7 @@ async def test_actito_fails_while_it_is_written(place: Town, kind: str, choice: 
 async def test_didomi_fails_while_it_is_written(place: Town, kind: str, choice: bool) -> None:
     """A choice made in Actito reaches Didomi although the write fails twice."""
     bo = place.person(f"bo_{kind}_{choice}", **({} if choice else {"Newsletter": True}))
-    place.didomi.faults.add(faults(**EVENT)[kind])
+    place.didomi.faults.add(faults(route=EVENT)[kind])
 
     place.actito.people.choose(bo.profile, {"Newsletter": choice})
 
@@ -121,8 +127,7 @@ async def test_new_token_kills_the_old_one(place: Town) -> None:
 
     for person in people:
         place.didomi.click(person.ouid, NO)
-    for person in people:
-        await place.agree_in_actito(person, "Newsletter", False)
+    await place.all_agree(people, "Newsletter", False)
 
     assert place.actito.calls.counters["token"] <= 2 + place.actito.calls.counters["profiles.put"]
 
@@ -148,7 +153,7 @@ async def test_404_for_the_whole_table(place: Town) -> None:
     people = [place.person(f"gerda_{n}", Newsletter=True) for n in range(5)]
     for person in people:
         place.didomi.click(person.ouid, {"purposes": {"partners": False}})
-        await place.agree(person, "PartnerMail", False)
+    await place.all_agree(people, "PartnerMail", False)
     place.actito.faults.add(Fault(path="/table/Customers", status=404, count=None))
 
     for person in people:
@@ -158,8 +163,7 @@ async def test_404_for_the_whole_table(place: Town) -> None:
     assert all(place.in_actito(person, "Newsletter") is True for person in people)
 
     place.actito.faults.clear()
-    for person in people:
-        await place.agree(person, "Newsletter", False)
+    await place.all_agree(people, "Newsletter", False)
 
 
 @pytest.mark.parametrize("choice", [False, True], ids=["no", "yes"])
@@ -190,7 +194,7 @@ async def test_write_that_lands_late(place: Town) -> None:
     """A timed-out yes that lands after the person's no is put right: the no stands."""
     ina = place.person("ina")
     place.actito.faults.add(
-        Fault(**WRITE, kind=FaultKind.HANG, seconds=0.1, effect=Effect.LATER, effect_after=0.6)
+        Fault(route=WRITE, kind=FaultKind.HANG, seconds=0.1, effect=Effect.LATER, effect_after=0.6)
     )
     place.didomi.click(ina.ouid, YES)
     await until("the first write was tried", lambda: not place.actito.faults)
@@ -229,8 +233,12 @@ async def test_platform_that_fails_half_of_the_time(place: Town, side: str) -> N
 
     newest = await click_around(place, people, side)
 
-    for person in people:
-        await place.agree(person, "Newsletter", newest[person])
+    await until("all hold their choice", lambda: all(held(place, newest)))
+    await place.quiet()
+
+
+def held(place: Town, newest: dict[Person, bool]) -> list[bool]:
+    return [place.both(person, "Newsletter") == (on, on) for person, on in newest.items()]
 
 
 async def click_around(place: Town, people: list[Person], side: str) -> dict[Person, bool]:
