@@ -116,6 +116,8 @@ class Service:
             **variables,
         }
         self.process: asyncio.subprocess.Process | None = None
+        self.before: tuple[str, ...] = ()
+        """Words of a command that runs the process, for a test that changes its surroundings."""
         self.mappings.mkdir(exist_ok=True)
 
     async def start(self, **changed: str) -> None:
@@ -125,6 +127,7 @@ class Service:
         seen = len(self.output())
         with self.log_file.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
+                *self.before,
                 sys.executable,
                 "-m",
                 "consent_sync",
