@@ -63,9 +63,13 @@ def faults(**where: str) -> dict[str, Fault]:
 
 KINDS = list(faults())
 
+UNCLEAR = [kind for kind in KINDS if kind.endswith(("after_the_work", "reset", "body", "hang"))]
+"""After these nobody knows whether the write took, which matters most for an agreement."""
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("choice", [False, True], ids=["no", "yes"])
+WRITES = [(kind, False) for kind in KINDS] + [(kind, True) for kind in UNCLEAR]
+
+
+@pytest.mark.parametrize(("kind", "choice"), WRITES)
 async def test_actito_fails_while_it_is_written(place: Town, kind: str, choice: bool) -> None:
     """A choice made in Didomi reaches Actito although the write fails twice."""
     ada = place.person(f"ada_{kind}_{choice}", **({} if choice else {"Newsletter": True}))
@@ -76,8 +80,7 @@ async def test_actito_fails_while_it_is_written(place: Town, kind: str, choice: 
     await place.agree(ada, "Newsletter", choice)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("choice", [False, True], ids=["no", "yes"])
+@pytest.mark.parametrize(("kind", "choice"), WRITES)
 async def test_didomi_fails_while_it_is_written(place: Town, kind: str, choice: bool) -> None:
     """A choice made in Actito reaches Didomi although the write fails twice."""
     bo = place.person(f"bo_{kind}_{choice}", **({} if choice else {"Newsletter": True}))
