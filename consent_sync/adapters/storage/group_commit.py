@@ -91,6 +91,7 @@ class GroupCommit:
         transactions: Transactions,
         kinds: Sequence[Callable[[Sequence[Any]], Sequence[Any]]],
         *,
+        gather_jobs: int = 128,
         batch_jobs: int = 512,
         batch_bytes: int = 8 * 1024 * 1024,
         queue_jobs: int = 10_000,
@@ -99,6 +100,7 @@ class GroupCommit:
     ) -> None:
         self._transactions = transactions
         self._kinds = kinds
+        self._gather_jobs = gather_jobs
         self._batch_jobs = batch_jobs
         self._batch_bytes = batch_bytes
         self._queue_jobs = queue_jobs
@@ -122,7 +124,7 @@ class GroupCommit:
         """Finish everything queued and end the thread."""
         if self._ended is None:
             return
-        self._hand_over()
+        self._pass_on()
         self._queue.put([])
         # No timeout: what was accepted must be written, and every wait below has its own bound.
         await asyncio.wait([asyncio.wrap_future(self._ended)])
@@ -141,16 +143,23 @@ class GroupCommit:
         self._pending.add(job)
         self._bytes += work.size
         if not self._gathered:
-            self._loop.call_soon(self._hand_over)
+            self._loop.call_soon(self._hand_over, 0)
         self._gathered.append(job)
         return job.future
 
-    def _hand_over(self) -> None:
-        """Pass on what one round of the event loop gathered.
+    def _hand_over(self, seen: int) -> None:
+        """Pass on what was gathered, as soon as a round of the event loop brings nothing more.
 
         Not job by job: the writer would start with the first and then fight for the interpreter
-        with the handlers of all the others.
+        with the handlers of all the others. Nobody waits: the event loop was busy all the time.
         """
+        gathered = len(self._gathered)
+        if seen < gathered < self._gather_jobs and self._loop is not None:
+            self._loop.call_soon(self._hand_over, gathered)
+        else:
+            self._pass_on()
+
+    def _pass_on(self) -> None:
         for start in range(0, len(self._gathered), self._batch_jobs):
             self._queue.put(self._gathered[start : start + self._batch_jobs])
         self._gathered = []

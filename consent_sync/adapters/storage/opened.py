@@ -1,4 +1,4 @@
-"""What an open SQLite store holds: the lock, three connections and their threads."""
+"""What an open SQLite store holds: the lock, four connections and their threads."""
 
 import asyncio
 from collections.abc import Callable
@@ -16,6 +16,7 @@ from consent_sync.adapters.storage.connect import (
     has_wal_reset_bug,
     library_version,
 )
+from consent_sync.adapters.storage.copying import Copying
 from consent_sync.adapters.storage.desk import Desk
 from consent_sync.adapters.storage.group_commit import GroupCommit
 from consent_sync.adapters.storage.migrate import migrate
@@ -50,10 +51,11 @@ class Opened:
                 self.turn_reader = TurnReader(self._connect(undo, looking=True))
                 self.look_reader = Reader(self._connect(undo, looking=True))
                 self._announced = self.turn_reader.announced()
+                copying = Copying(self._connect(undo, looking=False))
             except apsw.Error as error:
                 raise explain(error, path) from error
             undo.pop_all()
-        transactions = SqliteTransactions(writer, self.desk, path)
+        transactions = SqliteTransactions(writer, self.desk, path, copying)
         calls, size = queue_bounds
         self.writer = GroupCommit(transactions, self.desk.kinds, queue_jobs=calls, queue_bytes=size)
         self.turn_thread = ThreadPoolExecutor(1, thread_name_prefix="store-turns")

@@ -8,13 +8,16 @@ from typing import Final
 import apsw
 
 from consent_sync.adapters.storage.connect import explain
+from consent_sync.adapters.storage.copying import Copying
 from consent_sync.adapters.storage.counting import COMMITS
 from consent_sync.adapters.storage.desk import Desk
 from consent_sync.adapters.storage.group_commit import EnvironmentStoreError
 from consent_sync.domain.errors import StoreError
 
-# About 32 MiB: long enough that a page changed often is copied once, short enough to copy fast.
-CHECKPOINT_PAGES: Final = 4_000
+# About 16 MiB: long enough that a page changed often is copied once, short enough to copy fast.
+CHECKPOINT_PAGES: Final = 2_000
+# When copying falls so far behind the commits, they wait for it: the WAL file stays bounded.
+MOST_PAGES: Final = 8 * CHECKPOINT_PAGES
 
 _ENVIRONMENT: Final = (
     apsw.FullError,
@@ -27,12 +30,18 @@ _ENVIRONMENT: Final = (
 
 
 class SqliteTransactions:
-    """One connection that writes; used by the writer thread alone."""
+    """One connection that writes; used by the writer thread alone.
 
-    def __init__(self, connection: apsw.Connection, desk: Desk, path: Path) -> None:
+    With `copying` most of the WAL file is copied beside the commits, else between them.
+    """
+
+    def __init__(
+        self, connection: apsw.Connection, desk: Desk, path: Path, copying: Copying | None = None
+    ) -> None:
         self._connection = connection
         self._desk = desk
         self._path = path
+        self._copying = copying
         self._wal_pages = 0
         connection.set_wal_hook(self._note_wal)
 
@@ -72,16 +81,22 @@ class SqliteTransactions:
 
     def tend(self, *, idle: bool) -> None:
         """Copy the WAL file into the database when it has grown, or when there is time."""
-        if self._wal_pages >= (1 if idle else CHECKPOINT_PAGES):
-            try:
-                self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-            except apsw.Error:
-                # Nothing is lost: what is in the WAL file stays there until a checkpoint works.
-                return
-            self._wal_pages = 0
+        pages = self._wal_pages
+        if pages < (1 if idle else CHECKPOINT_PAGES):
+            return
+        if self._copying is not None and not self._copying.done(patient=pages >= MOST_PAGES):
+            return
+        try:
+            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+        except apsw.Error:
+            # Nothing is lost: what is in the WAL file stays there until a checkpoint works.
+            return
+        self._wal_pages = 0
 
     def leave(self) -> None:
-        """Copy everything into the database and close the connection."""
+        """Copy everything into the database and close the connections."""
+        if self._copying is not None:
+            self._copying.leave()
         # Somebody who looks at the file from outside is waited for, but not for long.
         self._connection.set_busy_timeout(500)
         # Where it fails, the WAL file keeps everything, and the next start reads it from there.
