@@ -130,7 +130,11 @@ class ActitoClient:
     ) -> ProfileReading | ProfileMissing:
         told = await self._call(request)
         if told.answer.status == 404:
-            await self._confirm_absence(mapping, asked)
+            await self._look_behind(mapping, asked)
+            # What hid the profile may have ended before the others were asked for.
+            told = await self._call(request)
+        if told.answer.status == 404:
+            self._witnesses.forget(mapping, asked)
             return ProfileMissing(told.read_at)
         profile = self._routes.profile(told.answer, mapping, asked)
         self._witnesses.remember(mapping, profile.names)
@@ -147,18 +151,16 @@ class ActitoClient:
             raise UnclearError(f"{request.name}: a page came instead of an answer")
         return answer
 
-    async def _confirm_absence(self, mapping: Mapping, asked: Names) -> None:
-        """Return when a 404 means that the profile is not there: Actito hides 401 and 403 in it."""
+    async def _look_behind(self, mapping: Mapping, asked: Names) -> None:
+        """Return when the table can be seen: Actito hides 401 and 403 in a 404."""
         await self._probe(mapping)
         witnesses = self._witnesses.other_than(mapping, asked)
         for names in witnesses:
             request = self._routes.read_by_id(mapping, names.profile_id)
             if (await self._call(request)).answer.status != 404:
-                break
-        else:
-            if witnesses:
-                raise self._hidden("profiles that were there before are not found either (404)")
-        self._witnesses.forget(mapping, asked)
+                return
+        if witnesses:
+            raise self._hidden("profiles that were there before are not found either (404)")
 
     async def _probe(self, mapping: Mapping) -> None:
         await self._table(mapping, PROBE_SECONDS)

@@ -283,6 +283,26 @@ async def test_a_table_that_answers_404_for_everybody_is_hidden(
             await attempt
 
 
+async def test_a_404_that_has_ended_meanwhile_is_not_believed(
+    actito: ActitoSimulator, client: ActitoClient
+) -> None:
+    """When others can be seen again, so can the profile that was asked for."""
+    await client.read_by_key(mapping(), "B-88")
+    actito.faults.add(Fault(route="profiles", status=404, count=1))
+
+    assert isinstance(await read(client), ProfileReading)
+
+
+async def test_a_profile_that_was_written_is_a_witness(
+    actito: ActitoSimulator, client: ActitoClient
+) -> None:
+    """A profile counts as seen when a write to it was answered, or when somebody else knows it."""
+    await client.update(mapping(), "B-88", change(Newsletter=False), after_look=False)
+    actito.faults.add(Fault(route="profiles", status=404, count=None))
+    with pytest.raises(TemporaryError):
+        await read(client)
+
+
 async def test_an_entity_that_answers_404_is_hidden(
     actito: ActitoSimulator, client: ActitoClient
 ) -> None:
