@@ -14,8 +14,8 @@ from consent_sync.domain.rules import Rules
 from consent_sync.ports.store import StoredEvent
 from consent_sync.services.intake import Intake
 from consent_sync.services.lookup import Lookup
-from consent_sync.services.replay import Replay, ReplayLook
 from consent_sync.services.profiles import ProfileIndex
+from consent_sync.services.replay import Replay, ReplayLook
 from consent_sync.web.auth import ApiGate, ApiToken, Keys, Lock
 from consent_sync.web.health import Check
 from consent_sync.web.oauth import Tokens
