@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 from bench import beside, calls, growth, intake, turns
 from bench.effort import effort
-from bench.machine import described, missing
+from bench.machine import come_first, described, missing
 
 PARTS = {
     "intake": intake.measure,
@@ -30,6 +30,7 @@ def main() -> int:
         print(f"bench: {line}", file=sys.stderr)
     if unknown or missing():
         return 2
+    come_first()
     how = effort(quick=options.quick, rounds=options.rounds)
     with TemporaryDirectory(dir=options.folder, prefix="bench-") as folder:
         for line in described(Path(folder)):

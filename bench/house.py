@@ -1,13 +1,16 @@
 """The real program as `consent-sync serve` puts it together, from settings made here."""
 
 import asyncio
+from collections.abc import Collection
 from pathlib import Path
 
 from bench.people import SECRET
 from bench.processes import ROOT
+from consent_sync.adapters.didomi.webhook import parse_envelope
 from consent_sync.app.application import Application
 from consent_sync.app.bootstrap import build, start_logs
 from consent_sync.app.settings import Settings
+from consent_sync.services.intake import Intake, Receipt
 from consent_sync.services.worker import Worker
 from consent_sync.simulators.actito import DEFAULT_API_KEY
 
@@ -22,6 +25,15 @@ class IdleWorker(Worker):
         """Claim nothing until cancelled."""
         self.alive = True
         await asyncio.Event().wait()
+
+
+class ParsingIntake(Intake):
+    """Parses and validates an event, and keeps nothing."""
+
+    async def accept_didomi(self, body: bytes, accounts: Collection[str] | None = None) -> Receipt:
+        """Return that one event was accepted, which is not true; raise RefusedError."""
+        parse_envelope(body)
+        return Receipt(1, 0)
 
 
 async def house(
@@ -45,6 +57,12 @@ async def house(
     )
     start_logs(read)
     return await build(read)
+
+
+def without_store(application: Application) -> Application:
+    """Return the application with an intake that keeps nothing, and without turns."""
+    application.intake.__class__ = ParsingIntake
+    return without_turns(application)
 
 
 def without_turns(application: Application) -> Application:

@@ -29,25 +29,27 @@ class Case:
     turns: str = ""
     slow_commit: float = 0.0
     uvloop: bool = False
+    beside: str = "bare"
     goal: float | None = None
     goal_p99: float | None = None
 
     def words(self, database: Path, actito_url: str) -> list[str]:
         """Return the arguments of the real server."""
-        words = ["real", "--database", str(database), *self.bare_words()[1:]]
+        words = ["real", "--database", str(database), *(["--uvloop"] if self.uvloop else [])]
         if self.turns:
             words += ["--actito", actito_url]
         if self.turns == "flat out":
             words += ["--pace", "0"]
         return [*words, "--slow-commit", str(self.slow_commit)]
 
-    def bare_words(self) -> list[str]:
-        """Return the arguments of the bare server beside it."""
-        return ["bare", "--uvloop"] if self.uvloop else ["bare"]
+    def beside_words(self, database: Path) -> list[str]:
+        """Return the arguments of the server beside it."""
+        return [self.beside, "--database", str(database), *(["--uvloop"] if self.uvloop else [])]
 
 
 CASES = (
     Case("64 connections, turns at the default pace", turns="paced", goal=0.75, goal_p99=2.5),
+    Case("the same, beside itself storing nothing", turns="paced", beside="same", goal=0.75),
     Case("64 connections, no turns"),
     Case("64 connections, turns flat out", turns="flat out"),
     Case("64 connections, no turns, uvloop on both sides", uvloop=True),
@@ -90,7 +92,8 @@ def compare(case: Case, effort: Effort, folder: Path) -> tuple[Load, Load]:
         database, log = here / "bench.db", here / "servers.log"
         words = case.words(database, actito_url)
         ours = stack.enter_context(child("bench.servers", *words, log=log))
-        theirs = stack.enter_context(child("bench.servers", *case.bare_words(), log=log))
+        other_words = case.beside_words(here / "other.db")
+        theirs = stack.enter_context(child("bench.servers", *other_words, log=log))
         stretch = Stretches(case.connections, form)
         warm = [stretch.post(ours, theirs, 1), stretch.post(theirs, ours, 1)]
         order = (ours, theirs, theirs, ours)

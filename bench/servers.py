@@ -1,4 +1,7 @@
-"""The servers under load, each a process of its own: `python -m bench.servers bare|real`."""
+"""The servers under load, each a process of its own: `python -m bench.servers bare|same|real`.
+
+`bare` is a handler that parses and validates; `same` is the real server, which then stores nothing.
+"""
 
 import argparse
 import asyncio
@@ -10,7 +13,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from bench.house import NOWHERE, house, without_turns
+from bench.house import NOWHERE, house, without_store, without_turns
 from bench.machine import SERVER_CORE, pin
 from consent_sync.adapters.didomi.webhook import parse_envelope
 from consent_sync.adapters.storage.transactions import SqliteTransactions
@@ -47,7 +50,9 @@ async def real_server(options: argparse.Namespace, stop: asyncio.Event) -> None:
     if options.pace == 0:
         settings |= {"actito_max_concurrency": "64", "turns_concurrency": "64"}
     application = await house(options.database, actito=options.actito or NOWHERE, **settings)
-    if not options.actito:
+    if options.kind == "same":
+        application = without_store(application)
+    elif not options.actito:
         application = without_turns(application)
     await serve(application, stop, listening=ready)
 
@@ -76,7 +81,7 @@ async def _run(options: argparse.Namespace) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("kind", choices=("bare", "real"))
+    parser.add_argument("kind", choices=("bare", "same", "real"))
     parser.add_argument("--database", type=Path, default=Path("bench.db"))
     parser.add_argument("--actito", default="", help="with this address turns are taken, else none")
     parser.add_argument("--pace", type=int, help="calls to Actito a minute, 0 = any number")
