@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from consent_sync.simulators.faults import Fault, FaultKind
 from tests.system.harness import Person, Town, didomi_event, moment, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -130,9 +131,9 @@ async def test_ten_clicks_are_one_write(place: Town) -> None:
 async def test_clicks_during_a_write_are_one_more_write(place: Town) -> None:
     """Whatever arrives while a write is under way is taken together afterwards."""
     gerda = await met(place, "gerda", Newsletter=True)
-    place.actito.switches.latency_ms = 300
+    place.actito.faults.add(Fault(route="profiles.put", kind=FaultKind.SLOW_BODY, seconds=0.3))
     place.didomi.click(gerda.ouid, WAYS["Newsletter"](False))
-    await until("the write is under way", lambda: place.actito.most_concurrent_calls > 0)
+    await until("the write is under way", lambda: not place.actito.faults)
     for on in (True, False) * 5:
         place.didomi.click(gerda.ouid, WAYS["DailyDeals"](on))
 

@@ -17,6 +17,9 @@ from tests.system.harness import Person, Town, didomi_event, moment, town, until
 
 CROWD = 24
 KILLS = 5
+FEW = 4
+"""How many agreements may end up waiting for a person's word, after a crash at first contact."""
+
 LASTING = {"webhook_retry_delay_ms": 30, "webhook_duplicate_chance": 0.1}
 
 
@@ -108,7 +111,7 @@ async def load(crowd: Crowd) -> AsyncIterator[None]:
 async def explained(place: Town, person: Person, line: str) -> bool:
     """Say whether an agreement that does not hold on both sides waits for a person's word.
 
-    Where Didomi's own webhooks overtake each other, uncertainty may lower consent, visibly.
+    Where nobody can tell any more what came first, uncertainty may lower consent, visibly.
     """
     view = await place.view(person, line)
     verdicts = await place.verdicts(person, line)
@@ -146,7 +149,8 @@ async def test_killed_again_and_again_under_load(
 ) -> None:
     """Both directions under load, killed at random points: at the end everybody's newest choice holds.
 
-    Every event that was answered with 200 is in the ledger, and a new start writes nothing.
+    No refusal is ever lost. Every event that was answered with 200 is in the ledger, and a new
+    start writes nothing.
     """
     rng = random.Random(seed)
     didomi = {"time_scale": 0.01, "webhook_fan_out": fan_out}
@@ -165,7 +169,7 @@ async def test_killed_again_and_again_under_load(
 
         wrong = crowd.wrong()
         assert [(person.ouid, line) for person, line, on, _ in wrong if not on] == []
-        assert wrong == [] or mixed
+        assert len(wrong) <= FEW
         assert [one[:2] for one in wrong if not await explained(place, one[0], one[1])] == []
 
         place.forget()
