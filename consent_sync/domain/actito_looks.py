@@ -137,13 +137,11 @@ class _Look:
         if self._run_over():
             return self._overrun_refusal()
         if unsure_write(self.known, Side.ACTITO, self.shown):
-            return self._explained()
+            return self._refused_before() or self._explained()
         if agreed is None:
             return self._first_sight()
-        if self.shown is agreed.choice and self._shown_before_it_was_told(agreed):
-            return self._statement(OPEN, None)
         if self.shown is agreed.choice:
-            return self._to_and_fro() if self._went_to_and_fro() else _Result(self._repeated())
+            return self._unchanged(agreed)
         if self.shown is Choice.NONE:
             return self._vanished(agreed)
         if self.shown is Choice.GRANTED and not agreed.confirmed and not self._came_back(agreed):
@@ -153,6 +151,29 @@ class _Look:
                 choice=self.shown,
             )
         return self._statement(agreed.as_of, agreed)
+
+    def _unchanged(self, agreed: Agreed) -> _Result:
+        if self.shown is Choice.NONE and self._refused():
+            # The subscription, or the whole profile, has gone since that refusal.
+            return self.denied_by_hint()
+        if self._shown_before_it_was_told(agreed):
+            return self._statement(OPEN, None)
+        return self._to_and_fro() if self._went_to_and_fro() else _Result(self._repeated())
+
+    def _refused_before(self) -> _Result | None:
+        """A refusal whose webhook came before our own unclear refusal could have caused it."""
+        if self.shown is not Choice.DENIED or not self._refused():
+            return None
+        known, added = add_statement(self.line, self._settled(), self._said(self.shown, OPEN, None))
+        return _Result(known, added)
+
+    def _refused(self) -> bool:
+        """Say whether a hint shows a no that cannot be the echo of a no of ours."""
+        return any(
+            hint.choice(self.line) is Choice.DENIED
+            and not echoes(self.known, hint.item.received_at, self.context)
+            for hint in self.hints
+        )
 
     def _explained(self) -> _Result:
         """A write of ours with an unclear outcome may be the cause: put right, not believed."""
@@ -177,11 +198,12 @@ class _Look:
 
     def _vanished(self, agreed: Agreed) -> _Result:
         """The subscription is not listed any more: not a refusal, but no reason for a yes either."""
+        latest = self.known.latest.get(Side.ACTITO)
+        if self._refused() and (latest is None or latest.choice is not Choice.DENIED):
+            return self.denied_by_hint()
         if agreed.choice is Choice.DENIED:
             known = with_agreed(self.known, Side.ACTITO, Choice.DENIED, self.seen.asked_at)
             return _Result(known)
-        if any(hint.choice(self.line) is Choice.DENIED for hint in self.hints):
-            return self.denied_by_hint()
         known = with_refusal(self._settled(), Side.ACTITO, self.seen.read_at)
         return _Result(
             known,

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from consent_sync.domain.attributes import attributes_from
-from consent_sync.domain.consent import Choice, ConsentTree, Pick, Statement
+from consent_sync.domain.consent import Agreed, Choice, ConsentTree, Pick, Statement
 from consent_sync.domain.didomi_looks import held_by_didomi, with_lists, without_didomi
 from consent_sync.domain.events import (
     ConsentEvent,
@@ -20,6 +20,7 @@ from consent_sync.domain.lines import (
     add_statement,
     lifted,
     line_state,
+    own_writes,
     resolved,
     unsure_write,
     with_agreed,
@@ -123,7 +124,7 @@ def _fold_event(state: PersonState, event: ConsentEvent, item: Item, context: Co
         choice = choice_at(
             event.tree,
             line.node,
-            held=held_by_didomi(known),
+            held=_ticked(known),
             chosen=event.origin is None,
         )
         if choice is Choice.NONE or _left_out_by_engine(event, line, known, choice):
@@ -138,7 +139,7 @@ def _fold_event(state: PersonState, event: ConsentEvent, item: Item, context: Co
             delay=max(0, reached - since),
             evidence=f"event {item.id}",
         )
-        known, how = _with_option(state, line, known, said)
+        known, how = _with_event(state, line, known, said, context)
         state = with_line(state, line, known)
         added.append((line.id, how))
     pending = {key: at for key, at in state.pending.items() if key != event.id}
@@ -152,40 +153,56 @@ def _left_out_by_engine(event: ConsentEvent, line: Line, known: LineState, choic
     return engine and choice is Choice.DENIED and held_by_didomi(known) is not Choice.GRANTED
 
 
-def _with_option(
-    state: PersonState, line: Line, known: LineState, said: Statement
+def _with_event(
+    state: PersonState, line: Line, known: LineState, said: Statement, context: Context
 ) -> tuple[LineState, Added]:
-    """Take in what an event says about one line; of an option, only what its list changed.
+    """Take in what an event says about one line, unless what Didomi is known to hold says more.
 
-    A list names all that is ticked on a page. An option that was ticked before is therefore no new
-    yes: it would overrule a no from Actito that had not reached Didomi yet. And a yes in a list
-    that is older than a known list without that option was taken back there.
+    A yes that is older than a no which Didomi was seen to hold was taken back there, even where no
+    event ever told us of that no. And a list names all that is ticked on a page: an option that was
+    ticked before is no new yes, which would overrule a no from Actito on its way to Didomi.
     """
     agreed, latest = known.agreed.get(Side.DIDOMI), known.latest.get(Side.DIDOMI)
-    if line.node.option and said.choice is Choice.GRANTED:
-        newer = _newer_list_without(state, line, said)
-        if newer is not None and (agreed is None or agreed.choice is Choice.NONE):
-            said = replace(
-                said,
-                id=f"list-{newer}",
-                choice=Choice.DENIED,
-                not_before=newer,
-                not_after=max(newer, said.not_after),
-                dated=newer,
-            )
-        elif agreed is not None and agreed.choice is Choice.GRANTED:
+    if said.choice is Choice.GRANTED:
+        ticked = bool(line.node.option) and held_by_didomi(known) is Choice.GRANTED
+        refused = _refused_since(state, line, known, said, context)
+        if agreed is not None and ticked:
             if agreed.known or (latest is not None and latest.choice is Choice.GRANTED):
                 return _holding(known, said.choice, said.dated, said.not_after), Added.KNOWN
             said = replace(said, not_before=min(said.not_before, agreed.as_of))
+        elif refused is not None and (latest is None or latest.dated < said.dated):
+            said = replace(
+                said,
+                id=f"held-{refused}",
+                choice=Choice.DENIED,
+                not_after=max(refused, said.not_after),
+                dated=refused,
+            )
     known, how = add_statement(line, known, said)
     return _holding(known, said.choice, said.dated, said.not_after), how
 
 
-def _newer_list_without(state: PersonState, line: Line, said: Statement) -> Micros | None:
+def _refused_since(
+    state: PersonState, line: Line, known: LineState, said: Statement, context: Context
+) -> Micros | None:
+    """Return when Didomi was seen to hold a no that is newer than this yes and not ours, if it was."""
+    agreed = known.agreed.get(Side.DIDOMI)
     held = state.picks.get(Pick(line.node.purpose, line.node.preference))
-    if held is None or held.dated <= said.dated or line.node.option in held.options:
-        return None
-    return held.dated
+    seen: Micros | None = None
+    if agreed is not None and agreed.choice is Choice.DENIED:
+        seen = agreed.as_of
+    elif line.node.option and held is not None and line.node.option not in held.options:
+        seen = held.dated
+    since = said.dated - context.rules.tolerance
+    ours = any(write.sent_at >= since for write in own_writes(known, Side.DIDOMI, Choice.DENIED))
+    return seen if seen is not None and seen > said.dated and not ours else None
+
+
+def _ticked(known: LineState) -> Choice:
+    """What an empty list takes back: also an option whose older yes is not held any more."""
+    latest = known.latest.get(Side.DIDOMI)
+    granted = latest is not None and latest.choice is Choice.GRANTED
+    return Choice.GRANTED if granted else held_by_didomi(known)
 
 
 def _fold_own(state: PersonState, event: ConsentEvent, context: Context) -> PersonState:
@@ -250,10 +267,14 @@ def _differing(
     """A state that differs from what Didomi was known to hold: made between the two sights."""
     agreed = known.agreed.get(Side.DIDOMI)
     if agreed is not None and agreed.choice is choice:
-        return known, None
-    stale = choice is Choice.GRANTED and _before_our_write(known, dated, context)
-    if agreed is not None and (stale or dated <= agreed.as_of):
+        return _shown_again(known, agreed, dated), None
+    if agreed is not None and dated <= agreed.as_of:
         return known, Added.OLDER
+    if agreed is not None and _before_our_write(known, dated, context):
+        return known, Added.OLDER if choice is Choice.GRANTED else Added.DOUBTFUL
+    if agreed is not None and agreed.choice is Choice.DENIED and not agreed.confirmed:
+        # Only an answer says that our refusal took, and it did not: it is written again.
+        return with_agreed(known, Side.DIDOMI, choice, dated), None
     if unsure_write(known, Side.DIDOMI, choice):
         # What a lost answer would have told: our own write, nobody's choice.
         return with_agreed(resolved(known, Side.DIDOMI, choice), Side.DIDOMI, choice, dated), None
@@ -273,11 +294,20 @@ def _differing(
     return _holding(known, choice, dated, not_after), how
 
 
+def _shown_again(known: LineState, agreed: Agreed, dated: Micros) -> LineState:
+    """Our own write confirmed, where a user shows it that is not older than it."""
+    if agreed.confirmed or dated < agreed.as_of:
+        return known
+    return with_agreed(
+        resolved(known, Side.DIDOMI, agreed.choice), Side.DIDOMI, agreed.choice, dated
+    )
+
+
 def _before_our_write(known: LineState, dated: Micros, context: Context) -> bool:
     """Say whether a user may have been shown as it was before our newest write reached Didomi.
 
-    Our event may carry an earlier date than that, so its own date does not tell. Only a yes is
-    doubted for it: before a yes of ours Didomi was read, so a no is never older than that.
+    Our event may carry an earlier date than that, so its own date does not tell. A yes is left
+    aside then, but a no may be newer than our write: Didomi is asked.
     """
     sent = [write.sent_at for write in known.writes if write.side is Side.DIDOMI]
     return bool(sent) and dated <= max(sent) + context.rules.tolerance
@@ -323,18 +353,19 @@ def _finish(
     own = event is not None and is_own(event, context.subject)
     state = folded.state if own else _with_metadata(folded.state, content, dated, context)
     touched = frozenset(name for name, how in folded.added if how is Added.NEW)
+    doubtful = any(how is Added.DOUBTFUL for _, how in folded.added)
     if touched or state.wanted is not folded.state.wanted:
-        return Outcome(state, touched=touched)
-    if own:
-        return Outcome(
-            state, verdict=Verdict.CONFIRMED, reason="our own change came back from Didomi"
-        )
+        return Outcome(state, touched=touched, doubtful=doubtful)
     verdict, reason = _nothing_new(how for _, how in folded.added)
-    return Outcome(state, verdict=verdict, reason=reason)
+    if own:
+        verdict, reason = Verdict.CONFIRMED, "our own change came back from Didomi"
+    return Outcome(state, verdict=verdict, reason=reason, doubtful=doubtful)
 
 
 def _nothing_new(added: Iterable[Added]) -> tuple[Verdict, str]:
     ways = set(added)
+    if Added.DOUBTFUL in ways:
+        return Verdict.NO_CHANGE, "it may be older than our own change, so Didomi is asked itself"
     if Added.OLDER in ways:
         return Verdict.OLDER, "a newer choice of the same person is already known"
     if Added.NOT_COUNTED in ways:

@@ -2,10 +2,8 @@
 
 from dataclasses import replace
 
-from consent_sync.domain.consent import Agreed, Choice, ConsentTree, Statement
-from consent_sync.domain.events import (
-    UserReading,
-)
+from consent_sync.domain.consent import Agreed, Choice, ConsentTree, Pick, Statement
+from consent_sync.domain.events import UserReading
 from consent_sync.domain.identity import Side
 from consent_sync.domain.lines import (
     Context,
@@ -35,7 +33,8 @@ def fold_user_reading(state: PersonState, seen: UserReading, context: Context) -
     dated = seen.read_at if seen.updated_at is None else seen.updated_at
     for line in context.mapping.lines:
         before = line_state(state, line)
-        after = _line_after_reading(line, before, seen, dated, context)
+        left_out = before.agreed.get(Side.DIDOMI) is None and _left_out(state, line, seen, context)
+        after = _line_after_reading(line, before, seen, dated, context, left_out=left_out)
         if after is not before:
             state = with_line(state, line, after)
     return with_lists(state, seen.tree, dated)
@@ -47,12 +46,19 @@ def fold_user_missing(state: PersonState) -> PersonState:
 
 
 def _line_after_reading(
-    line: Line, known: LineState, seen: UserReading, dated: Micros, context: Context
+    line: Line,
+    known: LineState,
+    seen: UserReading,
+    dated: Micros,
+    context: Context,
+    *,
+    left_out: bool,
 ) -> LineState:
     agreed = known.agreed.get(Side.DIDOMI)
-    # At first sight an option outside of its list counts as refused: only a baseline, and careful.
-    choice = choice_at(seen.tree, line.node, held=held_by_didomi(known), chosen=agreed is None)
-    if choice is Choice.NONE and agreed is not None and agreed.choice is Choice.DENIED:
+    choice = choice_at(seen.tree, line.node, held=held_by_didomi(known))
+    if left_out:
+        choice = Choice.DENIED
+    elif choice is Choice.NONE and agreed is not None and agreed.choice is Choice.DENIED:
         # A cleared list may be left out altogether, and a refusal that is gone is still no yes.
         gone = not agreed.confirmed and not line.node.option
         choice = Choice.NONE if gone else Choice.DENIED
@@ -92,6 +98,23 @@ def _line_after_reading(
     vanished = choice is Choice.NONE and agreed.choice is Choice.GRANTED
     after = with_agreed(after, Side.DIDOMI, choice, max(dated, agreed.as_of))
     return with_refusal(after, Side.DIDOMI, seen.read_at) if refused or vanished else after
+
+
+def _left_out(state: PersonState, line: Line, seen: UserReading, context: Context) -> bool:
+    """Say whether a list leaves this option out, and is not ours.
+
+    At first sight that counts as refused: it is only a baseline, and careful.
+    """
+    pick = Pick(line.node.purpose, line.node.preference)
+    options = seen.tree.picks.get(pick) if line.node.option else None
+    if not options or line.node.option in options:
+        return False
+    siblings = [
+        one for one in context.mapping.lines if (one.node.purpose, one.node.preference) == pick
+    ]
+    return not any(
+        write.side is Side.DIDOMI for one in siblings for write in line_state(state, one).writes
+    )
 
 
 def _lagging(

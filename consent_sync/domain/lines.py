@@ -44,7 +44,8 @@ class Outcome:
     """What taking in one fact led to.
 
     `verdict` is None while the rest of the turn decides it; `touched` names the lines that got a
-    new statement.
+    new statement. `doubtful` asks for a look at Didomi, because what it shows may be older than a
+    write of ours.
     """
 
     state: PersonState
@@ -52,6 +53,7 @@ class Outcome:
     verdict: Verdict | None = None
     reason: str = ""
     touched: frozenset[str] = frozenset()
+    doubtful: bool = False
 
 
 class Added(Enum):
@@ -61,6 +63,7 @@ class Added(Enum):
     KNOWN = auto()
     OLDER = auto()
     NOT_COUNTED = auto()
+    DOUBTFUL = auto()
 
 
 def can_grant(mode: SyncMode, side: Side) -> bool:
@@ -184,25 +187,25 @@ def unsure_write(known: LineState, side: Side, choice: Choice) -> bool:
 def resolved(known: LineState, side: Side, choice: Choice) -> LineState:
     """Return the line with our writes of this choice confirmed: the side shows it.
 
-    What a write that turns out to have taken had carried there is known there from now on.
+    What a write that turns out to have taken had carried there is known there from now on. Where
+    an answered write explains what is shown, an unclear one may still land, and stays unclear.
     """
-    open_writes = [
-        write
-        for write in own_writes(known, side, choice)
-        if write.outcome is not WriteOutcome.CONFIRMED
-    ]
-    if not open_writes:
+    writes = own_writes(known, side, choice)
+    answered = [write for write in writes if write.outcome is WriteOutcome.SENT]
+    unclear = [write for write in writes if write.outcome in UNSURE]
+    took = answered or unclear
+    if not took:
         return known
     told: dict[Side, Known] = {}
-    for write in open_writes:
+    for write in took:
         told.update(write.told)
     before = known.agreed.get(side) or Agreed(choice, OPEN, confirmed=False)
     agreed = replace(before, known={**before.known, **told})
-    writes = tuple(
-        replace(write, outcome=WriteOutcome.CONFIRMED) if write in open_writes else write
+    ended = tuple(
+        replace(write, outcome=WriteOutcome.CONFIRMED) if write in took else write
         for write in known.writes
     )
-    return replace(known, writes=writes, agreed={**known.agreed, side: agreed})
+    return replace(known, writes=ended, agreed={**known.agreed, side: agreed})
 
 
 def doubtful(known: LineState, side: Side) -> bool:
@@ -217,15 +220,20 @@ def unconfirmed(known: LineState, side: Side) -> bool:
 
 
 def unconfirmed_since(known: LineState) -> Micros | None:
-    """Return when the oldest write of ours was sent that nothing has confirmed yet, if any."""
-    return min(
-        (
+    """Return when what nothing has confirmed yet was written, the longest ago; None for nothing.
+
+    Of several writes to a side only the newest one of what the side ought to hold still matters.
+    """
+    sent = []
+    for side, agreed in known.agreed.items():
+        of_it = [
             write.sent_at
-            for write in known.writes
-            if write.outcome is WriteOutcome.SENT and unconfirmed(known, write.side)
-        ),
-        default=None,
-    )
+            for write in own_writes(known, side, agreed.choice)
+            if write.outcome is WriteOutcome.SENT
+        ]
+        if of_it and not agreed.confirmed:
+            sent.append(max(of_it))
+    return min(sent, default=None)
 
 
 def fold_write(state: PersonState, write: Write, context: Context) -> PersonState:

@@ -6,7 +6,7 @@ Uncertainty can lower consent, never raise it.
 from collections.abc import Mapping as MappingView
 from dataclasses import dataclass, field, replace
 
-from consent_sync.domain.consent import Choice, Statement
+from consent_sync.domain.consent import Choice, Pick, Statement
 from consent_sync.domain.identity import Normalise, Side
 from consent_sync.domain.lines import Context, line_state, own_writes
 from consent_sync.domain.mapping import CreateFor, Line, Mapping, SyncMode
@@ -189,11 +189,12 @@ def _step(
         return absent
     if wish.choice is Choice.DENIED:
         return _Step(side, write=True, verdict=Verdict.APPLIED)
-    return _raise(side, known, state, context, looked)
+    return _raise(side, line, known, state, context, looked)
 
 
 def _raise(
     side: Side,
+    line: Line,
     known: LineState,
     state: PersonState,
     context: Context,
@@ -214,7 +215,11 @@ def _raise(
         )
     if side not in looked:
         return _Step(side, look=True)
-    if not any(_in_time(said, side, known, context.rules) for said in sources):
+    if not any(
+        _in_time(said, side, known, context.rules)
+        and _newer_than_list(said, side, line, state, context.rules)
+        for said in sources
+    ):
         return _Step(
             side,
             verdict=Verdict.HELD_REVIEW,
@@ -314,6 +319,22 @@ def _in_time(said: Statement, side: Side, known: LineState, rules: Rules) -> boo
         and (latest is None or latest.choice is not Choice.DENIED)
     )
     return not (untold and agreed is not None and said.not_before <= agreed.as_of + rules.tolerance)
+
+
+def _newer_than_list(
+    said: Statement, side: Side, line: Line, state: PersonState, rules: Rules
+) -> bool:
+    """Say whether a yes is newer than a list of Didomi's that leaves this option out.
+
+    Nothing may ever have told us that the option stood in an older list, so leaving it out may
+    have been a refusal.
+    """
+    held = state.picks.get(Pick(line.node.purpose, line.node.preference))
+    left_out = held is not None and line.node.option not in held.options
+    told = Side.DIDOMI in line_state(state, line).latest
+    if side is not Side.DIDOMI or not line.node.option or held is None or not left_out or told:
+        return True
+    return said.not_before > held.dated + rules.tolerance
 
 
 _WEIGHT = (

@@ -65,6 +65,7 @@ class TurnRun:
         self._planned: tuple[PersonState, frozenset[Side], Plan] | None = None
         self._trouble: TemporaryError | None = None
         self._unread = False
+        self._doubtful = False
         self.outcome = "settled"
 
     async def end(self) -> Settlement:
@@ -94,6 +95,7 @@ class TurnRun:
                 continue
             self._progress.state = outcome.state
             self._progress.touched |= outcome.touched
+            self._doubtful = self._doubtful or outcome.doubtful
             taken.verdict, taken.reason = outcome.verdict, outcome.reason
             taken.touched = outcome.touched
 
@@ -122,15 +124,23 @@ class TurnRun:
             assert self._fresh is not None  # noqa: S101 - said by _fresh_enough, for the types
             self._progress.see_profile(self._fresh)
             self._progress.looked.add(Side.ACTITO)
-            return
         sides = {Side.ACTITO} if self._progress.hints else set()
+        if self._doubtful:
+            sides.add(Side.DIDOMI)
         if self._turn.attempts or self._turn.in_flight:
             # Nothing is repeated before the side has been read.
             sides |= self._sides(doubtful)
-        elif not self._turn.items:
+        elif not self._turn.items or self._overdue():
             sides |= self._sides(unconfirmed)
         for side in sorted(sides):
             await self._look(side)
+
+    def _overdue(self) -> bool:
+        """Say whether a look that should confirm a write is due, whatever else came in."""
+        wait = self._tools.rules.confirm_after
+        before = self._tools.clock.now() - wait
+        since = [unconfirmed_since(known) for known in self._progress.state.lines.values()]
+        return bool(wait) and any(at is not None and at <= before for at in since)
 
     def _sides(self, test: Callable[[LineState, Side], bool]) -> set[Side]:
         lines = self._progress.state.lines.values()

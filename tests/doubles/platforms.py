@@ -80,6 +80,8 @@ class ActitoWorld:
         self.late: list[Callable[[], None]] = []
         self.raises: list[Micros] = []
         self.written: list[Written] = []
+        self.tried: list[Written] = []
+        self.ignored: list[Written] = []
         self.echoes = True
         self.bad_subscriptions: set[str] = set()
         self.table = TableStructure(
@@ -145,7 +147,11 @@ class ActitoWorld:
         return self.table
 
     def _write(self, key: str, change: ProfileChange, *, create: bool) -> str:
+        now = self.clock.now()
         fault = self.faults.next()
+        wished = [Written(now, *one) for one in change.subscriptions.items()]
+        self.tried += wished
+        self.ignored += wished if fault == "did nothing" else []
         self._fail_before(fault)
         if self.bad_subscriptions & set(change.subscriptions):
             raise PermanentError("bad request", status=400, answer="unknown subscription")
@@ -228,6 +234,7 @@ class DidomiWorld:
         self.written: list[Written] = []
         self.echoes = True
         self.skew: Micros = 0
+        self.ignored = False
         self.fanout: tuple[str, ...] = ("event",)
         self.wall_dates = False
         self._numbers = 0
@@ -308,6 +315,7 @@ class DidomiWorld:
         self.calls.append("send")
         fault = self.faults.next()
         self._fail_before(fault)
+        self.ignored = self.ignored or fault == "did nothing"
         self.clock.advance(0.01)
         if fault == "unclear, lands later":
             self.late.append(lambda: self._create(drafts))

@@ -153,6 +153,36 @@ class Story:
         """Return when a write of ours last raised a line on a side, 0 for never."""
         return max((at for at, choice in self.written(line) if choice is YES), default=0)
 
+    def hidden(self, line: Line) -> bool:
+        """Say whether the newest choice is a no that looks like the echo of a no of ours.
+
+        Its webhook came within the hour in which the echo of such a write may come. This is an open
+        history of docs/explanation/consent-rules.md, and so is a no of ours that a side answered
+        with success and did not take. A second no in Didomi is no change of a user that is posted.
+        """
+        newest, engine = self.newest(line), self.engine
+        if newest is None or newest.choice is not NO:
+            return False
+        if newest.side == "didomi":
+            if line.id in self.lost:
+                # A lost no of Didomi is found by a look only where no older no of ours hides it,
+                # and an empty list takes back only what was seen to be granted.
+                return True
+            ignored = (one.place == line.id for one in engine.actito.ignored)
+            return not newest.changed or any(ignored)
+        if line.node.option and engine.didomi.ignored:
+            return True
+        ours = [one for one in engine.actito.tried if one.place == line.id]
+        return any(
+            write.value is line.inverted
+            and write.at <= item.received_at <= write.at + engine.rules.webhook_max_delay
+            for write in ours
+            for item in engine.items.values()
+            if isinstance(item.content, ProfileHint)
+            and item.content.subscriptions.get(line.id) is line.inverted
+            and item.received_at >= newest.at
+        )
+
     def lose(self, item: DidomiItem | ProfileHint) -> None:
         """Take note of a webhook that will never arrive."""
         if isinstance(item, DidomiItem):
@@ -303,6 +333,25 @@ class Fanout:
         story.engine.didomi.fanout = self.kinds
 
 
+@dataclass(frozen=True)
+class Quiet:
+    """Everything under way arrives and is brought about, however long that takes."""
+
+    async def play(self, story: Story) -> None:
+        engine = story.engine
+        engine.crash_at_settle = engine.crash_at_announce = False
+        await engine.run(rounds=100)
+        story.unposted_for = 0
+
+
+@dataclass(frozen=True)
+class Meet:
+    """The person comes to Didomi and chooses nothing yet."""
+
+    async def play(self, story: Story) -> None:
+        story.engine.didomi.click(ANN, {})
+
+
 choices = st.sampled_from([YES, NO])
 sides = st.sampled_from(["didomi", "actito"])
 clicks = st.builds(Click, sides, st.integers(0, len(LINES) - 1), choices)
@@ -316,6 +365,15 @@ troubles = st.one_of(
     st.builds(Land, sides),
 )
 fanouts = st.builds(Fanout, st.sampled_from(FANOUTS))
+quiet = st.just(Quiet())
+usual = (clicks, clicks, clicks, waits, posts, posts, turns, quiet)
+
+
+def lists_of(*kinds: st.SearchStrategy[Step]) -> st.SearchStrategy[list[Step]]:
+    """Return histories of these kinds of steps, of people whom Didomi knows or does not know."""
+    # Waiting for nothing comes first, so that what does not matter shrinks to it.
+    steps = st.lists(st.one_of(st.just(Wait(0)), *kinds), min_size=12, max_size=30)
+    return st.tuples(st.sampled_from([[], [Meet()]]), steps).map(lambda two: [*two[0], *two[1]])
 
 
 async def play(story: Story, steps: list[Step]) -> None:

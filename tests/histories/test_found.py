@@ -6,6 +6,7 @@ from consent_sync.domain.events import DidomiItem, EventKind
 from consent_sync.domain.identity import Normalise, Side
 from tests.doubles.engine import Engine
 from tests.doubles.mappings import EMAIL, SMS
+from tests.doubles.platforms import Profile
 from tests.histories.story import ANN, LINES, NO, NONE, TOPICS, YES, Story
 
 NEWSLETTER, SPORTS, WORLD, TEXTS = LINES
@@ -99,6 +100,7 @@ async def test_a_user_shown_between_two_events_of_ours_makes_no_choice_up(
 ) -> None:
     """A no and a yes that go to Didomi together are dated so that neither hides the other."""
     ticks(story)
+    engine.clock.advance(7200)
     engine.didomi.fanout = ("event", "user")
     story.click("actito", NEWSLETTER, NO)
     engine.clock.advance(5)
@@ -355,3 +357,130 @@ async def test_a_refusal_right_after_our_agreement_counts_where_only_the_user_is
     await engine.run()
 
     assert story.holds(NEWSLETTER) == (NO, NO)
+
+
+async def test_a_refusal_told_before_a_crash_is_not_taken_for_our_own(
+    story: Story, engine: Engine
+) -> None:
+    """The refusal is written to Actito, and the process dies before Didomi has it too."""
+    engine.didomi.click(ANN, {EMAIL: YES})
+    await engine.run()
+    engine.clock.advance(600)
+    story.click("actito", NEWSLETTER, NO)
+    engine.actito.profiles[ANN].subscriptions["Newsletter"] = True  # our yes ran over it
+    engine.clock.advance(1)
+    engine.didomi.faults.queue.append("crash before")
+
+    await engine.run()
+
+    assert story.holds(NEWSLETTER) == (NO, NO)
+
+
+async def test_an_agreement_older_than_a_refusal_that_was_seen_is_not_raised(
+    story: Story, engine: Engine
+) -> None:
+    """The webhook of the no is lost, a look shows it, and the older yes arrives after that."""
+    older = engine.didomi.click(ANN, {EMAIL: YES})
+    engine.clock.advance(10)
+    engine.didomi.click(ANN, {EMAIL: NO})
+    engine.didomi.outbox.clear()
+    story.click("actito", SPORTS, YES)
+    await engine.run()
+    engine.receive(older)
+
+    await engine.run()
+
+    assert story.holds(NEWSLETTER)[0] is NO
+    assert story.holds(NEWSLETTER)[1] is not YES
+
+
+async def test_a_topic_cleared_before_we_ever_saw_it_is_not_granted_from_actito(
+    story: Story, engine: Engine
+) -> None:
+    """An empty list may be a refusal: an agreement that is not certainly newer is held."""
+    story.click("actito", SPORTS, YES)
+    engine.clock.advance(5)
+    ticks(story, "sport")
+    engine.clock.advance(5)
+    ticks(story)
+    engine.didomi.outbox.clear()
+
+    await engine.run()
+
+    assert story.holds(SPORTS) == (NONE, YES)
+    assert story.line(SPORTS).held
+
+
+async def test_an_unclear_agreement_stays_a_possible_cause_after_another_one_took(
+    story: Story, engine: Engine
+) -> None:
+    """Our yes gets no answer, is written again, and the first one lands after the person's no."""
+    engine.actito.faults.queue.extend(["", "unclear, lands later"])
+    engine.didomi.click(ANN, {EMAIL: YES})
+    await engine.run()
+    engine.clock.advance(600)
+    engine.didomi.click(ANN, {EMAIL: NO})
+    await engine.run()
+    engine.actito.late.pop()()
+
+    await engine.run()
+
+    assert story.holds(NEWSLETTER) == (NO, NO)
+
+
+async def test_a_refusal_of_ours_that_did_not_take_is_not_undone_by_a_user_shown_later(
+    story: Story, engine: Engine
+) -> None:
+    """Didomi answers well, does nothing, and posts its user because of another line."""
+    engine.didomi.wall_dates, engine.didomi.fanout = True, ("event", "user")
+    engine.didomi.click(ANN, {EMAIL: YES})
+    await engine.run()
+    engine.clock.advance(600)
+    engine.didomi.faults.queue.append("did nothing")
+    story.click("actito", NEWSLETTER, NO)
+    await engine.run()
+    engine.clock.advance(60)
+    engine.didomi.click(ANN, {SMS: NO})
+
+    await engine.run()
+
+    assert story.holds(NEWSLETTER) == (NO, NO)
+
+
+async def test_a_write_is_looked_after_even_while_webhooks_keep_coming(
+    story: Story, engine: Engine
+) -> None:
+    """The look that finds a write without effect does not wait for a turn without items."""
+    engine.didomi.click(ANN, {EMAIL: YES})
+    await engine.run()
+    engine.clock.advance(60)
+    engine.actito.echoes = False
+    engine.actito.faults.queue.append("did nothing")
+    engine.didomi.click(ANN, {EMAIL: NO})
+    engine.deliver_all()
+    await engine.take(ANN)
+    engine.clock.advance(700)
+    engine.didomi.click(ANN, {SMS: NO})
+    await engine.run()
+
+    assert story.holds(NEWSLETTER) == (NO, NO)
+
+
+async def test_a_refusal_seen_before_its_webhook_is_not_lost_with_the_profile(
+    story: Story, engine: Engine
+) -> None:
+    """A look shows the refusal, the profile is made anew, and then the webhook arrives."""
+    engine.didomi.click(ANN, {SMS: YES})
+    engine.clock.advance(5)
+    story.click("actito", NEWSLETTER, NO)
+    hint = engine.actito.outbox.pop()
+    await engine.run()
+    engine.clock.advance(5)
+    engine.actito.profiles[ANN] = Profile("1043")
+    engine.didomi.click(ANN, {EMAIL: YES})
+    engine.receive(hint)
+
+    await engine.run()
+
+    assert story.holds(NEWSLETTER)[1] is not YES
+    assert story.holds(NEWSLETTER)[0] is NO

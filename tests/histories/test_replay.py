@@ -15,36 +15,17 @@ from tests.histories.story import (
     YES,
     Step,
     Story,
-    clicks,
     fanouts,
     histories,
+    lists_of,
     losses,
     play,
-    posts,
     troubles,
-    turns,
-    waits,
+    usual,
 )
 from tests.histories.test_profiles import Appear, Vanish
 
-wild = st.lists(
-    st.one_of(
-        clicks,
-        clicks,
-        waits,
-        posts,
-        posts,
-        turns,
-        turns,
-        troubles,
-        losses,
-        fanouts,
-        st.just(Vanish()),
-        st.just(Appear()),
-    ),
-    min_size=1,
-    max_size=18,
-)
+wild = lists_of(*usual, troubles, losses, fanouts, st.just(Vanish()), st.just(Appear()))
 
 
 def recomputed(story: Story) -> PersonState:

@@ -1,7 +1,5 @@
 """Our own writes, shown to us again by webhooks about something else: they are nobody's choice."""
 
-import pytest
-
 from consent_sync.domain.consent import Choice
 from consent_sync.domain.events import UserMissing, UserReading
 from consent_sync.domain.identity import Side
@@ -32,11 +30,6 @@ class ClickAfterLook(DidomiWorld):
         return seen
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="a user from between our look and our yes shows the no before it and is believed; a "
-    "later user then shows our own yes, which is taken for the person's and raised in Actito",
-)
 async def test_our_own_yes_shown_by_a_user_webhook_raises_nothing() -> None:
     """Nobody ever agreed in Didomi, so what users show there is never an agreement of theirs."""
     engine = Engine(
