@@ -112,14 +112,14 @@ def add_statement(line: Line, known: LineState, said: Statement) -> tuple[LineSt
             if said.choice is Choice.GRANTED:
                 return known, Added.OLDER
     return (
-        replace(known, latest={**known.latest, said.side: said}, held="", failed={}),
+        replace(known, latest={**known.latest, said.side: said}, held="", failed={}, unshown={}),
         Added.NEW,
     )
 
 
 def tried_again(known: LineState) -> LineState:
     """Return the line without its failures: what is said once more is tried once more."""
-    return replace(known, failed={}) if known.failed else known
+    return replace(known, failed={}, unshown={}) if known.failed else known
 
 
 def _narrowed(latest: Statement, said: Statement) -> Statement:
@@ -205,7 +205,10 @@ def resolved(known: LineState, side: Side, choice: Choice) -> LineState:
         replace(write, outcome=WriteOutcome.CONFIRMED) if write in took else write
         for write in known.writes
     )
-    return replace(known, writes=ended, agreed={**known.agreed, side: agreed})
+    unshown = known.unshown
+    if before.choice is choice:
+        unshown = {other: times for other, times in unshown.items() if other is not side}
+    return replace(known, writes=ended, agreed={**known.agreed, side: agreed}, unshown=unshown)
 
 
 def doubtful(known: LineState, side: Side) -> bool:
@@ -217,23 +220,6 @@ def unconfirmed(known: LineState, side: Side) -> bool:
     """Say whether only an answered write of ours says what this side holds."""
     agreed = known.agreed.get(side)
     return agreed is not None and not agreed.confirmed
-
-
-def unconfirmed_since(known: LineState) -> Micros | None:
-    """Return when what nothing has confirmed yet was written, the longest ago; None for nothing.
-
-    Of several writes to a side only the newest one of what the side ought to hold still matters.
-    """
-    sent = []
-    for side, agreed in known.agreed.items():
-        of_it = [
-            write.sent_at
-            for write in own_writes(known, side, agreed.choice)
-            if write.outcome is WriteOutcome.SENT
-        ]
-        if of_it and not agreed.confirmed:
-            sent.append(max(of_it))
-    return min(sent, default=None)
 
 
 def fold_write(state: PersonState, write: Write, context: Context) -> PersonState:
@@ -287,5 +273,10 @@ def _line_after_write(
     agreed = Agreed(
         choice, write.dated, {**(before.known if before else {}), **told}, confirmed=False
     )
-    known = replace(known, agreed={**known.agreed, write.side: agreed}, held="")
+    known = replace(
+        known,
+        agreed={**known.agreed, write.side: agreed},
+        held="",
+        unshown={**known.unshown, write.side: known.unshown.get(write.side, 0) + 1},
+    )
     return with_refusal(known, write.side, write.dated) if choice is Choice.DENIED else known

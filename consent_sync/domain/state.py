@@ -24,8 +24,9 @@ class LineState:
 
     `refused_at` is, per side, the last moment that side was seen to hold a no, by the clock that
     statements are compared with. `held` is the verdict while a raise waits for a person's word;
-    `failed` is, per side, why a write there was refused for good, until something new is decided. `shape` is the line's
-    shape when all this was learnt: under another one it means nothing.
+    `failed` is, per side, why a write there was refused for good, until something new is decided.
+    `shape` is the line's shape when all this was learnt: under another one it means nothing.
+    `unshown` counts, per side, the writes in a row that were answered and that nothing has shown.
     """
 
     latest: MappingView[Side, Statement] = field(default_factory=dict)
@@ -35,6 +36,7 @@ class LineState:
     held: str = ""
     failed: MappingView[Side, str] = field(default_factory=dict)
     shape: str = ""
+    unshown: MappingView[Side, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from typing import Final
 
 from consent_sync.domain.actito_hints import Hint, fold_hint
 from consent_sync.domain.actito_looks import fold_unread_hints
+from consent_sync.domain.confirmation import look_due, shown_nowhere
 from consent_sync.domain.consent import Choice, WriteOutcome
 from consent_sync.domain.didomi_items import fold_didomi_item
 from consent_sync.domain.errors import PermanentError, RefusedError, TemporaryError
@@ -18,7 +19,6 @@ from consent_sync.domain.lines import (
     doubtful,
     line_state,
     unconfirmed,
-    unconfirmed_since,
 )
 from consent_sync.domain.mapping import Mapping
 from consent_sync.domain.moments import SECOND, Micros
@@ -29,7 +29,12 @@ from consent_sync.domain.verdicts import Entry, Kind, Verdict
 from consent_sync.ports.store import Settlement, StoredItem, Summary, Turn
 from consent_sync.services.progress import Progress, TurnTools
 from consent_sync.services.records import heaviest, line_entry, record_of
-from consent_sync.services.writing import attributes_due, write_profile, write_user
+from consent_sync.services.writing import (
+    attributes_due,
+    give_up_worn_out,
+    write_profile,
+    write_user,
+)
 
 _ROUNDS: Final = 6
 """How often one turn may plan again before the rest is left to its next attempt."""
@@ -137,10 +142,10 @@ class TurnRun:
 
     def _overdue(self) -> bool:
         """Say whether a look that should confirm a write is due, whatever else came in."""
-        wait = self._tools.rules.confirm_after
-        before = self._tools.clock.now() - wait
-        since = [unconfirmed_since(known) for known in self._progress.state.lines.values()]
-        return bool(wait) and any(at is not None and at <= before for at in since)
+        return any(at <= self._tools.clock.now() for at in self._looks_due())
+
+    def _looks_due(self) -> tuple[Micros, ...]:
+        return look_due(self._progress.state.lines.values(), self._tools.rules)
 
     def _sides(self, test: Callable[[LineState, Side], bool]) -> set[Side]:
         lines = self._progress.state.lines.values()
@@ -222,6 +227,8 @@ class TurnRun:
     async def _write(self, plan: Plan) -> bool:
         """Write what is planned; say whether anything was tried."""
         progress = self._progress
+        if give_up_worn_out(progress, plan):
+            return True
         tried = False
         trouble: TemporaryError | None = None
         if plan.actito or attributes_due(progress):
@@ -384,11 +391,8 @@ class TurnRun:
 
     def _confirmation_due(self) -> Micros | None:
         """When to look whether our writes took, if no webhook says so before."""
-        wait = self._tools.rules.confirm_after
         now = self._tools.clock.now()
-        since = [unconfirmed_since(known) for known in self._progress.state.lines.values()]
-        young = [at for at in since if at is not None and at > now - wait]
-        return min(young) + wait if wait and young else None
+        return min((at for at in self._looks_due() if at > now), default=None)
 
     def _summary(self, plan: Plan) -> Summary:
         waiting: list[Micros] = []
@@ -397,6 +401,7 @@ class TurnRun:
             known = line_state(self._progress.state, line)
             failed += bool(known.failed)
             unwritten = line.id in {*plan.actito, *plan.didomi, *plan.waiting}
+            unwritten = unwritten or shown_nowhere(known)
             wish = desired_choice(line, known, self._tools.rules)
             if wish.choice is Choice.DENIED and (unwritten or known.failed):
                 waiting += [

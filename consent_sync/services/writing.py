@@ -9,10 +9,14 @@ from collections.abc import Mapping as MappingView
 from dataclasses import replace
 
 from consent_sync.domain.attributes import Fitted, fit, missing_mandatory
+from consent_sync.domain.confirmation import worn_out, worn_out_reason
 from consent_sync.domain.consent import Choice, WriteOutcome
 from consent_sync.domain.errors import AbsentError, PermanentError, TemporaryError, UnclearError
 from consent_sync.domain.events import ProfileMissing
 from consent_sync.domain.identity import Side
+from consent_sync.domain.ledger import Write, WrittenLine
+from consent_sync.domain.lines import line_state
+from consent_sync.domain.plan import Plan
 from consent_sync.domain.profile import Scalar, TableStructure
 from consent_sync.domain.state import Presence
 from consent_sync.domain.verdicts import Entry, Kind, Verdict
@@ -35,6 +39,23 @@ def attributes_due(progress: Progress) -> dict[str, Scalar]:
         for name, wanted in progress.state.wanted.items()
         if name not in sent or str(sent[name]).lower() != str(wanted.value).strip().lower()
     }
+
+
+def give_up_worn_out(progress: Progress, plan: Plan) -> bool:
+    """Fail the planned writes whose like were answered again and again without effect, if any."""
+    found = False
+    now = progress.tools.clock.now()
+    for side in Side:
+        worn = tuple(
+            WrittenLine(line.id, plan.writes(side)[line.id])
+            for line in progress.mapping.lines
+            if line.id in plan.writes(side) and worn_out(line_state(progress.state, line), side)
+        )
+        if worn:
+            write = Write(side, worn, now, now, WriteOutcome.IN_FLIGHT)
+            progress.wrote(write, WriteOutcome.IN_FLIGHT, failure=worn_out_reason(side))
+            found = True
+    return found
 
 
 async def write_profile(progress: Progress, choices: Choices) -> bool:

@@ -109,6 +109,7 @@ lines = whole(
     held=texts,
     failed=small(sides, texts),
     shape=texts,
+    unshown=small(sides, numbers),
 )
 picks = st.builds(Pick, texts, texts)
 option_sets = st.frozensets(texts, max_size=3)

@@ -31,7 +31,7 @@ _id, _side, _choice, _not_before, _not_after, _dated, _delay, _evidence = _slots
 _known_id, _known_not_after = _slots(Known)
 _agreed_choice, _as_of, _agreed_known, _confirmed = _slots(Agreed)
 _write_side, _write_choice, _sent_at, _outcome, _event_id, _told = _slots(OwnWrite)
-_latest, _agreed, _refused_at, _writes, _held, _failed, _shape = _slots(LineState)
+_latest, _agreed, _refused_at, _writes, _held, _failed, _shape, _unshown = _slots(LineState)
 
 
 def from_line(line: str, value: LineState) -> list[Any]:
@@ -64,12 +64,18 @@ def from_line(line: str, value: LineState) -> list[Any]:
         value.held,
         [[SIDE[side], reason] for side, reason in value.failed.items()],
         value.shape,
+        *(
+            [[[SIDE[side], times] for side, times in value.unshown.items()]]
+            if value.unshown
+            else []
+        ),
     ]
 
 
 def line_of(data: list[Any]) -> LineState:
     """Return the state that `from_line` wrote."""
-    _, latest, agreed, refused_at, writes, held, failed, shape = data
+    # As a rule nothing is unshown, and then nothing is written about it.
+    _, latest, agreed, refused_at, writes, held, failed, shape, *more = data
     line = _new(LineState)
     _latest(line, {SIDE_OF[statement[0]]: _statement_of(statement) for statement in latest})
     _agreed(line, {SIDE_OF[value[0]]: _agreed_of(value) for value in agreed})
@@ -78,6 +84,7 @@ def line_of(data: list[Any]) -> LineState:
     _held(line, held)
     _failed(line, {SIDE_OF[side]: reason for side, reason in failed} if failed else {})
     _shape(line, shape)
+    _unshown(line, {SIDE_OF[side]: times for side, times in more[0]} if more else {})
     return line
 
 
