@@ -15,6 +15,7 @@ from consent_sync.cli import (
     doctor,
     events,
     explain,
+    schema,
     serve,
     settings,
     simulate,
@@ -91,6 +92,7 @@ app.add_typer(events.app, name="events")
 app.command("settings")(settings.command)
 app.command("doctor")(doctor.command)
 app.command("validate")(validate.command)
+app.command("schema")(schema.command)
 
 
 def main() -> None:

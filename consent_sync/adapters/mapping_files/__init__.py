@@ -9,8 +9,8 @@ from consent_sync.adapters.mapping_files.folder import (
     is_mapping_file,
     read_folder,
 )
+from consent_sync.adapters.mapping_files.json_schema import json_schema
 from consent_sync.adapters.mapping_files.problems import Code, Problem
-from consent_sync.adapters.mapping_files.schema import json_schema
 
 __all__ = [
     "Change",

@@ -1,7 +1,6 @@
 """The mapping file, key by key; docs/reference/mapping-file.md explains the same keys to people."""
 
-import json
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from pydantic import (
     AfterValidator,
@@ -260,26 +259,3 @@ SECTIONS: Final[dict[str, type[Section]]] = {
     "attributes": AttributesSection,
 }
 """Every block of keys under the key that opens it."""
-
-
-def json_schema() -> str:
-    """Return the JSON Schema that editors use while a mapping file is typed."""
-    schema: dict[str, Any] = MappingFile.model_json_schema()
-    _without_null(schema)
-    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
-
-
-def _without_null(part: Any) -> None:
-    """A key that may be left out may still not be empty: an empty value is refused as a mistake."""
-    if isinstance(part, list):
-        for item in part:
-            _without_null(item)
-    elif isinstance(part, dict):
-        choices = part.get("anyOf", [])
-        if {"type": "null"} in choices:
-            choices.remove({"type": "null"})
-            part.pop("default", None)
-        if len(choices) == 1:
-            part.update(part.pop("anyOf")[0])
-        for value in part.values():
-            _without_null(value)
