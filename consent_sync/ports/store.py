@@ -131,7 +131,7 @@ class StoreStatus:
     """Counts for `status`, `/readyz` and metrics; cheap to gather whatever the backlog.
 
     `retrying_turns` are those that failed and come again, not those that only look whether a
-    write took.
+    write took. `persons` leaves out stand-ins for people who are still to be found.
     """
 
     sides: dict[Side, SideStatus]

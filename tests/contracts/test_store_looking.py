@@ -8,7 +8,7 @@ from consent_sync.domain.errors import StoreError
 from consent_sync.domain.identity import Names, Side, Subject, unresolved_person
 from consent_sync.domain.moments import SECOND
 from consent_sync.domain.state import PersonState
-from consent_sync.ports.store import SideStatus, Store, Summary
+from consent_sync.ports.store import Settlement, SideStatus, Store, Summary
 from tests.contracts.store_kit import (
     START,
     Restart,
@@ -199,6 +199,21 @@ async def test_status_counts_turns(store: Store, restart: Restart) -> None:
     status = await store.status()
 
     assert (status.waiting_turns, status.retrying_turns, status.persons) == (1, 2, 4)
+
+
+async def test_status_counts_people_only(store: Store, restart: Restart) -> None:
+    """A profile number that stands for somebody who has to be found is nobody yet."""
+    stand_in = Subject("main", unresolved_person("1042"))
+    await store.accept([event("one", "ada"), replace(hint("two"), subjects=(stand_in,))])
+    store = await restart()
+    before = await store.status()
+    turns = await store.claim(2)
+    found = next(turn for turn in turns if turn.subject == stand_in)
+    moved = ((found.items[0].id, subject("ben")),)
+    await store.settle(Settlement(stand_in, found.state, None, moved=moved))
+
+    assert before.persons == 1
+    assert (await store.status()).persons == 2
 
 
 async def test_status_counts_a_moved_item_for_its_new_person(store: Store) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from consent_sync.adapters.storage.migrate import migrate
 from consent_sync.adapters.storage.statements import migrations, queries
+from consent_sync.domain.identity import unresolved_person
 
 FIRST = (1, "CREATE TABLE a (x); CREATE TABLE b (x);")
 SECOND = (2, "ALTER TABLE a ADD COLUMN y;")
@@ -48,6 +49,21 @@ def test_the_files_are_numbered_without_gaps() -> None:
     numbers = [number for number, _ in migrations()]
 
     assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_a_count_of_people_with_stand_ins_is_put_right(tmp_path: Path) -> None:
+    """The first version counted profile numbers that stand for somebody who has to be found."""
+    connection = apsw.Connection(":memory:")
+    files = migrations()
+    migrate(connection, tmp_path, files[:1])
+    persons = enumerate(["ann@example.com", unresolved_person("1042"), "bo@example.com"])
+    for number, person in persons:
+        row = (number, str(number).encode(), "main", person)
+        connection.execute("INSERT INTO person (id, key, mapping, person) VALUES (?, ?, ?, ?)", row)
+    connection.execute("INSERT INTO tally (name, value) VALUES ('persons', 3)")
+    migrate(connection, tmp_path, files)
+
+    assert connection.execute("SELECT value FROM tally WHERE name = 'persons'").get == 2
 
 
 # What reads a table from one end and stops after a page.

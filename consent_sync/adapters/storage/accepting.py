@@ -6,7 +6,7 @@ from consent_sync.adapters.storage.counting import Counting
 from consent_sync.adapters.storage.digests import Digests
 from consent_sync.adapters.storage.keys import event_key, person_key
 from consent_sync.adapters.storage.statements import SqlValue, Statements
-from consent_sync.domain.identity import Subject
+from consent_sync.domain.identity import Subject, unresolved_profile_id
 from consent_sync.domain.moments import Micros
 from consent_sync.ports.store import NewEvent, RefusedRequest
 
@@ -29,6 +29,7 @@ class Persons:
         known: dict[str, int] = statements.of_list("find_persons", wanted) if wanted else {}
         self._numbers = {s: known[key.hex()] for s, key in self._keys.items() if key.hex() in known}
         self._fresh: list[Row] = []
+        self._people = 0
 
     def find(self, subject: Subject) -> int | None:
         """Return the number of a person, None for nobody."""
@@ -41,13 +42,14 @@ class Persons:
             self._counting.person += 1
             number = self._numbers[subject] = self._counting.person
             self._fresh.append((number, self._keys[subject], *subject))
+            self._people += unresolved_profile_id(subject.person) is None
         return number
 
     def write(self) -> None:
-        """Keep who got a number."""
+        """Keep who got a number; a stand-in for somebody who has to be found is not counted."""
         self._statements.write_rows("insert_persons", self._fresh)
-        self._counting.add("persons", len(self._fresh))
-        self._fresh = []
+        self._counting.add("persons", self._people)
+        self._fresh, self._people = [], 0
 
 
 class Accepting:

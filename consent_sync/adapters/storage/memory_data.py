@@ -133,7 +133,7 @@ class Data:
             oldest_waiting_optout_at=min(optouts, default=None),
             held=sum(person.summary.held for person in persons),
             failed=sum(person.summary.failed for person in persons),
-            persons=len(self.persons),
+            persons=sum(unresolved_profile_id(one.person) is None for one in self.persons),
         )
 
     def _side(self, side: Side) -> SideStatus:
