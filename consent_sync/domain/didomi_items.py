@@ -1,10 +1,10 @@
 """What Didomi's webhooks say, taken into a person's state."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from consent_sync.domain.attributes import attributes_from
 from consent_sync.domain.consent import Agreed, Choice, ConsentTree, Pick, Statement
+from consent_sync.domain.didomi_ends import nothing_new
 from consent_sync.domain.didomi_looks import held_by_didomi, with_lists, without_didomi
 from consent_sync.domain.events import (
     ConsentEvent,
@@ -127,7 +127,10 @@ def _fold_event(state: PersonState, event: ConsentEvent, item: Item, context: Co
             held=_ticked(known),
             chosen=event.origin is None,
         )
-        if choice is Choice.NONE or _left_out_by_engine(event, line, known, choice):
+        if choice is Choice.NONE:
+            continue
+        if _left_out_by_engine(event, line, known, choice):
+            added.append((line.id, Added.KNOWN))
             continue
         said = Statement(
             id=event.id or f"event-{item.id}",
@@ -244,14 +247,15 @@ def _fold_shown(state: PersonState, content: DidomiItem, item: Item, context: Co
         known = line_state(state, line)
         choice = choice_at(tree, line.node, held=held_by_didomi(known))
         named_too = choice_at(named, line.node, held=held_by_didomi(known), chosen=True)
+        if named_too is not Choice.NONE and content.event and content.event.status != CONFIRMED:
+            added.append((line.id, Added.PENDING))
         if choice is Choice.NONE or named_too is not Choice.NONE:
             continue
         known, how = _differing(
             line, known, choice, shown_at, min(shown_at, item.received_at), item, context
         )
         state = with_line(state, line, known)
-        if how is not None:
-            added.append((line.id, how))
+        added.append((line.id, how))
     return _Folded(with_lists(state, tree, shown_at), tuple(added))
 
 
@@ -263,21 +267,23 @@ def _differing(
     not_after: Micros,
     item: Item,
     context: Context,
-) -> tuple[LineState, Added | None]:
+) -> tuple[LineState, Added]:
     """A state that differs from what Didomi was known to hold: made between the two sights."""
     agreed = known.agreed.get(Side.DIDOMI)
     if agreed is not None and agreed.choice is choice:
-        return _shown_again(known, agreed, dated), None
+        again = _shown_again(known, agreed, dated)
+        return again, Added.KNOWN if again is known else Added.CONFIRMED
     if agreed is not None and dated <= agreed.as_of:
         return known, Added.OLDER
     if agreed is not None and _before_our_write(known, dated, context):
         return known, Added.OLDER if choice is Choice.GRANTED else Added.DOUBTFUL
     if agreed is not None and agreed.choice is Choice.DENIED and not agreed.confirmed:
         # Only an answer says that our refusal took, and it did not: it is written again.
-        return with_agreed(known, Side.DIDOMI, choice, dated), None
+        return with_agreed(known, Side.DIDOMI, choice, dated), Added.NOT_TAKEN
     if unsure_write(known, Side.DIDOMI, choice):
         # What a lost answer would have told: our own write, nobody's choice.
-        return with_agreed(resolved(known, Side.DIDOMI, choice), Side.DIDOMI, choice, dated), None
+        known = with_agreed(resolved(known, Side.DIDOMI, choice), Side.DIDOMI, choice, dated)
+        return known, Added.CONFIRMED
     not_before = OPEN if agreed is None else lifted(agreed.as_of, agreed, context.rules)
     said = Statement(
         id=f"shown-{dated}-{choice}",
@@ -356,20 +362,7 @@ def _finish(
     doubtful = any(how is Added.DOUBTFUL for _, how in folded.added)
     if touched or state.wanted is not folded.state.wanted:
         return Outcome(state, touched=touched, doubtful=doubtful)
-    verdict, reason = _nothing_new(how for _, how in folded.added)
+    verdict, reason = nothing_new(how for _, how in folded.added)
     if own:
         verdict, reason = Verdict.CONFIRMED, "our own change came back from Didomi"
     return Outcome(state, verdict=verdict, reason=reason, doubtful=doubtful)
-
-
-def _nothing_new(added: Iterable[Added]) -> tuple[Verdict, str]:
-    ways = set(added)
-    if Added.DOUBTFUL in ways:
-        return Verdict.NO_CHANGE, "it may be older than our own change, so Didomi is asked itself"
-    if Added.OLDER in ways:
-        return Verdict.OLDER, "a newer choice of the same person is already known"
-    if Added.NOT_COUNTED in ways:
-        return Verdict.NO_CHANGE, "on this line an agreement counts only when given in Actito"
-    if Added.KNOWN in ways:
-        return Verdict.NO_CHANGE, "this choice is already known"
-    return Verdict.NOT_MAPPED, "it names nothing that this mapping file maps, or nothing new"

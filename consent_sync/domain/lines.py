@@ -57,13 +57,16 @@ class Outcome:
 
 
 class Added(Enum):
-    """What became of a statement offered to a line."""
+    """What became of what an item says about a line."""
 
     NEW = auto()
     KNOWN = auto()
     OLDER = auto()
     NOT_COUNTED = auto()
     DOUBTFUL = auto()
+    CONFIRMED = auto()
+    NOT_TAKEN = auto()
+    PENDING = auto()
 
 
 def can_grant(mode: SyncMode, side: Side) -> bool:
