@@ -95,6 +95,8 @@ def _shows_agreed(state: PersonState, hint: Hint, context: Context) -> bool:
             return False
         if maybe_before_first_sight(known, agreed, hint, context):
             return False
+        if refused_before_us(known, choice, hint.item.received_at):
+            return False
         if unsure_write(known, Side.ACTITO, opposite):
             return False
     if named:
@@ -138,4 +140,13 @@ def echoes(known: LineState, at: Micros, context: Context) -> bool:
     """Say whether a webhook with a no may be the echo of a no that we wrote."""
     delay = context.rules.webhook_max_delay
     refusals = own_writes(known, Side.ACTITO, Choice.DENIED)
-    return any(write.sent_at <= at <= write.sent_at + delay for write in refusals)
+    return any(write.sent_at < at <= write.sent_at + delay for write in refusals)
+
+
+def refused_before_us(known: LineState, choice: Choice, at: Micros) -> bool:
+    """Say whether a webhook tells of the person's own no, received before we wrote ours there."""
+    latest = known.latest.get(Side.ACTITO)
+    if choice is not Choice.DENIED or (latest is not None and latest.choice is choice):
+        return False
+    ours = own_writes(known, Side.ACTITO, choice)
+    return bool(ours) and all(at <= write.sent_at for write in ours)

@@ -8,6 +8,7 @@ from consent_sync.domain.actito_hints import (
     echoes,
     maybe_before_first_sight,
     merged_names,
+    refused_before_us,
     said_again,
 )
 from consent_sync.domain.consent import Agreed, Choice, Statement
@@ -156,7 +157,7 @@ class _Look:
         if self.shown is Choice.NONE and self._refused():
             # The subscription, or the whole profile, has gone since that refusal.
             return self.denied_by_hint()
-        if self._shown_before_it_was_told(agreed):
+        if self._shown_before_it_was_told(agreed) or self._refused_too():
             return self._statement(OPEN, None)
         return self._to_and_fro() if self._went_to_and_fro() else _Result(self._repeated())
 
@@ -253,6 +254,13 @@ class _Look:
         return self.shown is not Choice.NONE and any(
             hint.choice(self.line) is self.shown
             and maybe_before_first_sight(self.known, agreed, hint, self.context)
+            for hint in self.hints
+        )
+
+    def _refused_too(self) -> bool:
+        """Say whether the person refused here as well, before the no that we wrote."""
+        return self.shown is Choice.DENIED and any(
+            refused_before_us(self.known, hint.choice(self.line), hint.item.received_at)
             for hint in self.hints
         )
 

@@ -1,6 +1,7 @@
 """The append-only record of turns: what was received, seen, decided, sent and confirmed."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from consent_sync.domain.consent import Choice, WriteOutcome
 from consent_sync.domain.events import ProfileMissing, ProfileReading, UserMissing, UserReading
@@ -53,11 +54,16 @@ Fact = ItemsTaken | ProfileReading | ProfileMissing | UserReading | UserMissing 
 """What a turn learnt or did, in order; a person's state is the fold of all of them."""
 
 
+READINGS: Final = (ProfileReading, ProfileMissing, UserReading, UserMissing)
+"""The facts that come from looking at a side, which may show something else the next time."""
+
+
 @dataclass(frozen=True, slots=True)
 class LedgerRecord:
     """One turn of one person: facts in order, and the entries that explain them.
 
-    `mapping_file` and `mapping_version` name the rules that decided.
+    `mapping_file` and `mapping_version` name the rules that decided. A turn that wrote after it
+    had looked has several records: each but the first `continues` the one before.
     """
 
     at: Micros
@@ -65,3 +71,4 @@ class LedgerRecord:
     mapping_version: str
     facts: tuple[Fact, ...]
     entries: tuple[Entry, ...]
+    continues: bool = False

@@ -45,8 +45,11 @@ def replay(
     out. The mapping is taken as it is now, whatever version the records name.
     """
     state = PersonState()
+    turn: _Turn | None = None
     for record in records:
-        state = _Turn(state, items, Context(subject, mapping, rules, record.at)).end(record)
+        if turn is None or not record.continues:
+            turn = _Turn(state, items, Context(subject, mapping, rules, record.at))
+        state = turn.end(record)
     return state
 
 
@@ -62,6 +65,7 @@ class _Turn:
         self._users: list[UserReading | UserMissing] = []
 
     def end(self, record: LedgerRecord) -> PersonState:
+        """Fold one record; the turn may go on with the next one."""
         for fact in record.facts:
             self._fold(fact)
         self._give_up(record)

@@ -97,6 +97,17 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True)
+class Sight:
+    """What a turn has learnt before it writes, and a crash after the write would lose.
+
+    Nothing can be seen twice: once our own write has landed, it explains what is shown.
+    """
+
+    state: PersonState
+    record: LedgerRecord
+
+
+@dataclass(frozen=True, slots=True)
 class Settlement:
     """The end of a turn, recorded all together or not at all.
 
@@ -173,8 +184,14 @@ class Turns(Protocol):
         """Return when something may be due, at the latest after the timeout."""
         ...
 
-    async def announce(self, subject: Subject, writes: Sequence[Write]) -> None:
-        """Remember writes that are about to be sent, until the turn is settled."""
+    async def announce(
+        self, subject: Subject, writes: Sequence[Write], sight: Sight | None = None
+    ) -> None:
+        """Remember writes that are about to be sent, until the turn is settled.
+
+        With a sight its state and record are kept at once; they say how the writes ended that
+        were announced before, so those are forgotten. The items wait on, for their verdict.
+        """
         ...
 
     async def settle(self, settlement: Settlement) -> None:

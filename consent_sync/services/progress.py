@@ -1,6 +1,6 @@
 """What a turn has learnt and done so far; everything in it ends in the ledger."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from consent_sync.domain.actito_hints import Hint
@@ -9,7 +9,7 @@ from consent_sync.domain.consent import WriteOutcome
 from consent_sync.domain.didomi_looks import fold_user_missing, fold_user_reading
 from consent_sync.domain.events import ProfileMissing, ProfileReading, UserReading
 from consent_sync.domain.identity import Side
-from consent_sync.domain.ledger import Fact, Write
+from consent_sync.domain.ledger import READINGS, Fact, LedgerRecord, Write
 from consent_sync.domain.lines import Context, fold_write
 from consent_sync.domain.mapping import Mapping
 from consent_sync.domain.retry import RetryPolicy
@@ -20,9 +20,9 @@ from consent_sync.ports.clock import Chance, Clock
 from consent_sync.ports.observer import TurnObserver
 from consent_sync.ports.platforms import ConsentPlatform, ProfilePlatform
 from consent_sync.ports.receiver import ActitoReceiver, DidomiReceiver
-from consent_sync.ports.store import Turn, Turns
+from consent_sync.ports.store import Sight, Turn, Turns
 from consent_sync.services.drafts import actito_keys, didomi_ouids
-from consent_sync.services.records import line_entry
+from consent_sync.services.records import line_entry, record_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,8 @@ class Progress:
 
     `hints` are the webhooks that ask for a look at the profile; whichever look comes first is
     theirs. `looked` are the sides that were read in this turn and not doubted since. `cannot_create`
-    says why a missing profile could not be created although the mapping asks for it.
+    says why a missing profile could not be created although the mapping asks for it. `recorded` is
+    true once facts of this turn are in the ledger.
     """
 
     tools: TurnTools
@@ -59,7 +60,7 @@ class Progress:
     hints: list[Hint] = field(default_factory=list)
     looked: set[Side] = field(default_factory=set)
     touched: set[str] = field(default_factory=set)
-    announced: list[Write] = field(default_factory=list)
+    recorded: bool = False
     cannot_create: str = ""
 
     def context(self) -> Context:
@@ -95,9 +96,21 @@ class Progress:
         self.touched |= outcome.touched
 
     async def announce(self, writes: Sequence[Write]) -> None:
-        """Make it durable that these writes are about to be sent."""
-        self.announced.extend(writes)
-        await self.tools.turns.announce(self.turn.subject, tuple(self.announced))
+        """Make it durable that these writes are about to be sent, and what was seen before."""
+        await self.tools.turns.announce(self.turn.subject, tuple(writes), self._sight())
+
+    def _sight(self) -> Sight | None:
+        """Return what a crash would lose; what came in waits on, so that it needs no keeping."""
+        if not any(isinstance(fact, READINGS) for fact in self.facts):
+            return None
+        return Sight(self.state, self.record(()))
+
+    def record(self, entries: Iterable[Entry]) -> LedgerRecord:
+        """Return the record of what is not recorded yet, and count it as recorded."""
+        facts, self.facts = self.facts, []
+        continues, self.recorded = self.recorded, True
+        now = self.tools.clock.now()
+        return record_of(self.mapping, now, facts, entries, continues=continues)
 
     def wrote(
         self, write: Write, outcome: WriteOutcome, *, failure: str = "", profile_id: str = ""

@@ -11,10 +11,15 @@ from consent_sync.domain.verdicts import Entry, Kind, Verdict
 
 
 def record_of(
-    mapping: Mapping, at: Micros, facts: Iterable[Fact], entries: Iterable[Entry]
+    mapping: Mapping,
+    at: Micros,
+    facts: Iterable[Fact],
+    entries: Iterable[Entry],
+    *,
+    continues: bool = False,
 ) -> LedgerRecord:
     """Return the record of a turn, naming the mapping file and version that decided."""
-    return LedgerRecord(at, mapping.file, mapping.version, tuple(facts), tuple(entries))
+    return LedgerRecord(at, mapping.file, mapping.version, tuple(facts), tuple(entries), continues)
 
 
 def line_entry(

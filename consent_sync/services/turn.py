@@ -28,7 +28,7 @@ from consent_sync.domain.state import LineState, PersonState
 from consent_sync.domain.verdicts import Entry, Kind, Verdict
 from consent_sync.ports.store import Settlement, StoredItem, Summary, Turn
 from consent_sync.services.progress import Progress, TurnTools
-from consent_sync.services.records import heaviest, line_entry, record_of
+from consent_sync.services.records import heaviest, line_entry
 from consent_sync.services.writing import (
     attributes_due,
     give_up_worn_out,
@@ -258,7 +258,7 @@ class TurnRun:
         entries = self._entries_of_turn(plan)
         record = None
         if entries or any(not isinstance(fact, ItemsTaken) for fact in progress.facts):
-            record = record_of(self._mapping, self._tools.clock.now(), progress.facts, entries)
+            record = progress.record(entries)
         if self._trouble is None:
             due_at = self._confirmation_due()
         elif self._unread:

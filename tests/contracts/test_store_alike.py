@@ -14,7 +14,7 @@ from consent_sync.adapters.storage.memory import MemoryStore
 from consent_sync.adapters.storage.sqlite import SqliteStore
 from consent_sync.domain.errors import AbsentError
 from consent_sync.domain.moments import SECOND
-from consent_sync.ports.store import Settlement, Store, Summary, Turn
+from consent_sync.ports.store import Settlement, Sight, Store, Summary, Turn
 from tests.contracts.store_kit import HandClock, event, hint, record, state, subject, write
 
 PEOPLE = ("ada", "ben", "eve")
@@ -36,7 +36,7 @@ steps = st.one_of(
     st.tuples(st.just("accept"), arrivals),
     st.tuples(st.just("claim"), st.none()),
     st.tuples(st.just("settle"), endings),
-    st.tuples(st.just("announce"), st.integers(0, 2)),
+    st.tuples(st.just("announce"), st.tuples(st.integers(0, 2), st.booleans())),
     st.tuples(st.just("release"), st.integers(0, 2)),
     st.tuples(st.just("replay"), st.tuples(st.integers(1, 5), st.sampled_from(PEOPLE))),
     st.tuples(st.just("advance"), st.integers(1, 4)),
@@ -110,9 +110,12 @@ class Run:
             )
         )
 
-    async def announce(self, place: int) -> None:
+    async def announce(self, how: tuple[int, bool]) -> None:
+        place, seen = how
         if place < len(self._turns):
-            await self._store.announce(self._turns[place].subject, [write(at=self._clock.now())])
+            now = self._clock.now()
+            sight = Sight(state(f"seen {now}"), record(now)) if seen else None
+            await self._store.announce(self._turns[place].subject, [write(at=now)], sight)
 
     async def release(self, place: int) -> None:
         if place < len(self._turns):

@@ -1,13 +1,14 @@
 """The work: whose turn comes, what it holds, and what becomes of it."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from consent_sync.domain.errors import StoreError
 from consent_sync.domain.moments import SECOND
 from consent_sync.domain.state import PersonState
-from consent_sync.ports.store import Store
+from consent_sync.ports.store import Sight, Store
 from tests.contracts.store_kit import (
     START,
     HandClock,
@@ -16,6 +17,7 @@ from tests.contracts.store_kit import (
     event,
     hint,
     people,
+    record,
     settled,
     state,
     subject,
@@ -306,6 +308,38 @@ async def test_announced_writes_come_back_until_the_turn_is_settled(store: Store
 
     assert again.in_flight == (write("News"), write("Deals"))
     assert (await claim_one(store)).in_flight == ()
+
+
+async def test_what_led_to_a_write_is_kept_before_it_is_sent(
+    store: Store, restart: Restart
+) -> None:
+    """A crash after the write loses nothing that was seen before it; the items wait on."""
+    await store.accept([event("one", "ada")])
+    turn = await claim_one(store)
+    await store.announce(turn.subject, [write("News")])
+    await store.announce(turn.subject, [write("Deals")], Sight(state("seen"), record(START)))
+    store = await restart()
+    again = await claim_one(store)
+
+    assert (again.state, texts(again)) == (state("seen"), ["one"])
+    assert again.in_flight == (write("Deals"),)
+    assert list(await store.timeline(turn.subject, 9)) == [record(START)]
+
+
+async def test_a_turn_ends_behind_what_led_to_its_write(store: Store) -> None:
+    """The ledger holds both in order, and the state is the last one."""
+    await store.accept([event("one", "ada")])
+    turn = await claim_one(store)
+    await store.announce(turn.subject, [write()], Sight(state("seen"), record(START)))
+    end = replace(settled(turn), state=state("written"), record=record(START + 1))
+    await store.settle(end)
+
+    assert await store.person(turn.subject) == state("written")
+    assert list(await store.timeline(turn.subject, 9)) == [record(START + 1), record(START)]
+    assert [one for _, _, one in await store.recent(after=0, limit=9)] == [
+        record(START),
+        record(START + 1),
+    ]
 
 
 # --- after a restart ---

@@ -23,7 +23,7 @@ from consent_sync.domain.rules import Rules
 from consent_sync.domain.state import LineState, PersonState
 from consent_sync.domain.verdicts import Entry
 from consent_sync.ports.receiver import Arrival
-from consent_sync.ports.store import Settlement, StoredEvent, StoredItem, Turn
+from consent_sync.ports.store import Settlement, Sight, StoredEvent, StoredItem, Turn
 from consent_sync.services.progress import TurnTools
 from consent_sync.services.turn import TurnRun
 from tests.doubles.clock import EvenChance, SettableClock
@@ -199,12 +199,19 @@ class Engine:
         """Nothing is given back here."""
         raise AssertionError(subject)
 
-    async def announce(self, subject: Subject, writes: Sequence[Write]) -> None:
-        """Remember writes under way."""
+    async def announce(
+        self, subject: Subject, writes: Sequence[Write], sight: Sight | None = None
+    ) -> None:
+        """Remember writes under way, and what led to them."""
         if self.crash_at_announce:
             self.crash_at_announce = False
             raise Crash
-        self.lanes[subject].in_flight = tuple(writes)
+        lane = self.lanes[subject]
+        if sight is not None:
+            lane.state = sight.state
+            lane.records.append(sight.record)
+            lane.in_flight = ()
+        lane.in_flight += tuple(writes)
 
     async def settle(self, settlement: Settlement) -> None:
         """Record the end of a turn."""

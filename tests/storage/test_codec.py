@@ -183,6 +183,7 @@ records = whole(
     mapping_version=texts,
     facts=several(facts),
     entries=several(entries),
+    continues=st.booleans(),
 )
 
 

@@ -29,18 +29,20 @@ def from_record(record: LedgerRecord) -> list[Any]:
         record.mapping_version,
         [_from_fact(fact) for fact in record.facts],
         [_from_entry(entry, record.at) for entry in record.entries],
+        1 if record.continues else 0,
     ]
 
 
 def record_of(data: list[Any]) -> LedgerRecord:
     """Return the record that `from_record` wrote."""
-    at, mapping_file, mapping_version, facts, entries = data
+    at, mapping_file, mapping_version, facts, entries, continues = data
     return LedgerRecord(
         at,
         mapping_file,
         mapping_version,
         tuple([_fact_of(fact) for fact in facts]),
         tuple([_entry_of(at, entry) for entry in entries]),
+        continues == 1,
     )
 
 

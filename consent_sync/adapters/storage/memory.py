@@ -19,6 +19,7 @@ from consent_sync.ports.store import (
     NewEvent,
     RefusedRequest,
     Settlement,
+    Sight,
     StoredEvent,
     StoredItem,
     StoreStatus,
@@ -130,11 +131,18 @@ class MemoryStore:
             for waiting in waits:
                 waiting.cancel()
 
-    async def announce(self, subject: Subject, writes: Sequence[Write]) -> None:
-        """Remember writes that are about to be sent, until the turn is settled."""
+    async def announce(
+        self, subject: Subject, writes: Sequence[Write], sight: Sight | None = None
+    ) -> None:
+        """Remember writes that are about to be sent, and what led to them."""
         data = self._open()
         self._claim_of(subject)
-        data.person(subject).announced += writes
+        person = data.person(subject)
+        if sight is not None:
+            person.state = sight.state
+            person.announced = []
+            data.record(subject, sight.record)
+        person.announced += writes
 
     async def settle(self, settlement: Settlement) -> None:
         """Record the end of a turn and make the person claimable again."""
@@ -149,8 +157,7 @@ class MemoryStore:
         person.summary = settlement.summary
         person.announced = []
         if settlement.record is not None:
-            person.records.append(settlement.record)
-            data.ledger.append((subject, settlement.record))
+            data.record(subject, settlement.record)
         self._set_lane(person, claim, settlement)
         del self._claims[subject]
         if person.due(self._clock.now()):

@@ -63,6 +63,11 @@ class Data:
         """Return a person, made on first mention."""
         return self.persons.setdefault(subject, Person())
 
+    def record(self, subject: Subject, record: LedgerRecord) -> None:
+        """Append to the ledger."""
+        self.person(subject).records.append(record)
+        self.ledger.append((subject, record))
+
     def add_event(self, event: StoredEvent) -> int:
         """Keep an event and return its number."""
         number = len(self.events) + 1

@@ -13,6 +13,29 @@ from consent_sync.ports.store import Settlement
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """What a turn learnt before a write, its state and record already written as bytes."""
+
+    state: bytes
+    record: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Writes about to be sent, as bytes, and what led to them."""
+
+    claim: Claim
+    writes: bytes
+    seen: Seen | None
+
+    @property
+    def size(self) -> int:
+        """How many bytes it asks to be kept."""
+        seen = self.seen
+        return len(self.writes) + (len(seen.state) + len(seen.record) if seen else 0)
+
+
+@dataclass(frozen=True, slots=True)
 class End:
     """One turn's end, its state and record already written as bytes."""
 
@@ -39,14 +62,35 @@ class Settling:
         self._statements = statements
         self._counting = counting
 
-    def announce(self, calls: Sequence[tuple[int, bytes]]) -> list[None]:
-        """Remember writes of persons that are about to be sent."""
+    def announce(self, starts: Sequence[Start]) -> list[int | None]:
+        """Remember writes about to be sent; return the number of each record that was kept."""
+        numbers = self._keep_sights(starts)
         rows: list[Row] = []
-        for person, body in calls:
+        for start in starts:
             self._counting.intent += 1
-            rows.append((person, self._counting.intent, body))
+            rows.append((start.claim.person, self._counting.intent, start.writes))
         self._statements.write_rows("insert_intents", rows)
-        return [None] * len(calls)
+        return numbers
+
+    def _keep_sights(self, starts: Sequence[Start]) -> list[int | None]:
+        numbers: list[int | None] = []
+        records: list[Row] = []
+        states: list[Row] = []
+        for start in starts:
+            if start.seen is None:
+                numbers.append(None)
+                continue
+            self._counting.record += 1
+            numbers.append(self._counting.record)
+            person, before = start.claim.person, start.claim.record
+            records.append((self._counting.record, person, before, start.seen.record))
+            states.append((person, start.seen.state, self._counting.record))
+        if records:
+            self._statements.write_rows("insert_records", records)
+            self._statements.write_rows("update_states", states)
+            seen = [start.claim.person for start in starts if start.seen is not None]
+            self._statements.change_list("delete_intents", seen)
+        return numbers
 
     def settle(self, ends: Sequence[End]) -> list[Ended]:
         """Record the ends of turns, each of another person."""

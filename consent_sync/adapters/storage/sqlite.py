@@ -10,7 +10,7 @@ from consent_sync.adapters.storage.codec import encode_record, encode_state, enc
 from consent_sync.adapters.storage.group_commit import Work
 from consent_sync.adapters.storage.opened import Opened
 from consent_sync.adapters.storage.reading import Reader
-from consent_sync.adapters.storage.settling import End, Ended
+from consent_sync.adapters.storage.settling import End, Ended, Seen, Start
 from consent_sync.adapters.storage.taking import TurnReader
 from consent_sync.adapters.storage.turns import Dispatcher
 from consent_sync.domain.errors import AbsentError, StoreError
@@ -23,6 +23,7 @@ from consent_sync.ports.store import (
     NewEvent,
     RefusedRequest,
     Settlement,
+    Sight,
     StoredEvent,
     StoredItem,
     StoreStatus,
@@ -110,16 +111,23 @@ class SqliteStore:
         """Return when something may be due, at the latest after the timeout."""
         await self._opened().dispatcher.wait(timeout_seconds)
 
-    async def announce(self, subject: Subject, writes: Sequence[Write]) -> None:
-        """Remember writes that are about to be sent, until the turn is settled."""
+    async def announce(
+        self, subject: Subject, writes: Sequence[Write], sight: Sight | None = None
+    ) -> None:
+        """Remember writes that are about to be sent, and what led to them."""
         opened = self._opened()
-        person = opened.dispatcher.claim_of(subject).person
-        body = encode_writes(writes)
+        claim = opened.dispatcher.claim_of(subject)
+        seen = None
+        if sight is not None:
+            seen = Seen(encode_state(sight.state), encode_record(sight.record))
+        start = Start(claim, encode_writes(writes), seen)
         announced = opened.writer.submit(
-            Work(opened.desk.announce, (person, body), len(body) + _CALL_BYTES)
+            Work(opened.desk.announce, start, start.size + _CALL_BYTES)
         )
-        opened.dispatcher.lanes.announced.add(person)
-        await announced
+        opened.dispatcher.lanes.announced.add(claim.person)
+        number = await announced
+        if number is not None:
+            claim.record = number
 
     async def settle(self, settlement: Settlement) -> None:
         """Record the end of a turn; on StoreError the turn stays claimed."""

@@ -48,6 +48,13 @@ FROM json_each(?) AS wanted CROSS JOIN person ON person.key = unhex(wanted.value
 -- Make rows for those who are named for the first time.
 INSERT OR ROLLBACK INTO person (id, key, mapping, person) VALUES (?, ?, ?, ?);
 
+-- name: update_states
+-- Keep what turns have learnt so far about persons.
+UPDATE OR ROLLBACK person
+SET state = seen.column2, record = seen.column3
+FROM (VALUES (?, ?, ?)) AS seen
+WHERE person.id = seen.column1;
+
 -- name: update_persons
 -- Keep what turns concluded about persons.
 UPDATE OR ROLLBACK person
