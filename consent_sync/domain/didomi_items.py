@@ -270,6 +270,9 @@ def _differing(
 ) -> tuple[LineState, Added]:
     """A state that differs from what Didomi was known to hold: made between the two sights."""
     agreed = known.agreed.get(Side.DIDOMI)
+    if agreed is not None and _seen_before_it_was_told(line, known, agreed, choice, dated):
+        # Nobody has counted it yet: the look that showed it first was only a baseline.
+        agreed = None
     if agreed is not None and agreed.choice is choice:
         again = _shown_again(known, agreed, dated)
         return again, Added.KNOWN if again is known else Added.CONFIRMED
@@ -298,6 +301,20 @@ def _differing(
     )
     known, how = add_statement(line, known, said)
     return _holding(known, choice, dated, not_after), how
+
+
+def _seen_before_it_was_told(
+    line: Line, known: LineState, agreed: Agreed, choice: Choice, dated: Micros
+) -> bool:
+    """Say whether a user shows a choice that a first sight has shown before its webhook came.
+
+    A list that leaves an option out tells nothing of an option that nobody is known to have ticked.
+    """
+    told = Side.DIDOMI in known.latest or agreed.known
+    written = any(write.side is Side.DIDOMI for write in known.writes)
+    named = choice is Choice.GRANTED or not line.node.option
+    same = agreed.choice is choice and dated <= agreed.as_of
+    return same and named and not told and not written
 
 
 def _shown_again(known: LineState, agreed: Agreed, dated: Micros) -> LineState:

@@ -510,6 +510,22 @@ async def test_a_refusal_under_way_in_a_crash_is_still_a_refusal_after_it(
     assert story.holds(WORLD) == (NONE, NO)
 
 
+async def test_a_choice_seen_before_its_user_webhook_is_not_lost(
+    story: Story, engine: Engine
+) -> None:
+    """A look for another line showed it first; no event ever tells of it, only the user does."""
+    engine.didomi.fanout = ("bare user",)
+    story.click("didomi", WORLD, YES)
+    engine.clock.advance(5)
+    story.click("actito", NEWSLETTER, YES)
+    engine.receive(engine.actito.outbox.pop())
+    await engine.take(ANN)
+
+    await engine.run()
+
+    assert story.holds(WORLD)[1] is YES
+
+
 async def test_a_refusal_on_both_sides_at_once_is_a_refusal_of_each() -> None:
     """On a strict line our own no does not hide that the person refused there as well."""
     strict = a_line("Newsletter", EMAIL, SyncMode.TWO_WAY_STRICT)
