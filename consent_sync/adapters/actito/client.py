@@ -82,7 +82,8 @@ class ActitoClient:
         if answer.status != 404:
             return self._written(mapping, key, answer)
         # Seen when reading but not when writing: the right to write is missing, not the profile.
-        if isinstance(await self.read_by_key(mapping, key), ProfileReading):
+        read, asked = self._routes.read_by_key(mapping, key), Names(actito_key=key)
+        if isinstance(await self._read_at_last(mapping, read, asked), ProfileReading):
             raise CredentialError(f"{request.name}: refused (404) though the profile exists")
         raise AbsentError("Actito has no such profile")
 
@@ -130,12 +131,24 @@ class ActitoClient:
     ) -> ProfileReading | ProfileMissing:
         told = await self._call(request)
         if told.answer.status == 404:
-            await self._look_behind(mapping, asked)
-            # What hid the profile may have ended before the others were asked for.
-            told = await self._call(request)
+            return await self._read_at_last(mapping, request, asked)
+        return self._reading(mapping, told, asked)
+
+    async def _read_at_last(
+        self, mapping: Mapping, request: Request, asked: Names
+    ) -> ProfileReading | ProfileMissing:
+        """Read a profile that was not found; ProfileMissing only where others are to be seen.
+
+        They are asked for first, because what hid the profile may end before they are.
+        """
+        await self._look_behind(mapping, asked)
+        told = await self._call(request)
         if told.answer.status == 404:
             self._witnesses.forget(mapping, asked)
             return ProfileMissing(told.read_at)
+        return self._reading(mapping, told, asked)
+
+    def _reading(self, mapping: Mapping, told: _Told, asked: Names) -> ProfileReading:
         profile = self._routes.profile(told.answer, mapping, asked)
         self._witnesses.remember(mapping, profile.names)
         return ProfileReading(told.asked_at, told.read_at, profile.names, profile.subscriptions)

@@ -392,6 +392,26 @@ async def test_a_profile_that_vanishes_before_the_write(
         await opt_out(client, after_look=True)
 
 
+@pytest.mark.parametrize(
+    ("first", "calls"),
+    [("update", ["profiles.put", "profiles.get", "profiles.get"]), ("read", ["profiles.get"] * 3)],
+)
+async def test_what_an_unknown_person_costs(
+    actito: ActitoSimulator, client: ActitoClient, first: str, calls: list[str]
+) -> None:
+    """The answer that was 404, somebody who is known to be there, and the person once more."""
+    await read(client)
+    await client.read_by_key(mapping(), "Z-1")
+    before = len(actito.calls.select())
+    if first == "read":
+        await client.read_by_key(mapping(), "Z-2")
+    else:
+        with pytest.raises(AbsentError):
+            await client.update(mapping(), "Z-2", change(Newsletter=False), after_look=False)
+
+    assert [call.route for call in actito.calls.select()[before:]] == calls
+
+
 async def test_a_key_attribute_that_is_not_unique(client: ActitoClient) -> None:
     """Asking by an attribute that names nobody in particular is refused for good."""
     with pytest.raises(PermanentError) as caught:
