@@ -103,7 +103,7 @@ def _show_mapping(view: "MappingView") -> None:
     silent = [line.line for line in view.lines if _nobody_chose(line)]
     for line in view.lines:
         if line.line not in silent:
-            _show_line(line, view.file)
+            _show_line(line, view)
     if silent:
         say(f"  {', '.join(silent)}: nobody has made a choice, which is not a refusal")
     if view.waiting:
@@ -119,13 +119,25 @@ def _nobody_chose(line: "LineView") -> bool:
     return all(choice is Choice.NONE for choice in choices)
 
 
-def _show_line(line: "LineView", file: str) -> None:
-    choice = line.desired
-    answer = {
+def _answer(line: "LineView", view: "MappingView") -> tuple[str, str]:
+    """Return how things stand on a line, and its colour; what is only wished for says so."""
+    words, colour = {
         Choice.GRANTED: ("subscribed", "green"),
         Choice.DENIED: ("not subscribed", "red"),
         Choice.NONE: ("no choice", "dim"),
-    }[choice]
+    }[line.desired]
+    if line.desired is Choice.NONE or line.actito.choice is line.desired:
+        return words, colour
+    if view.profile == "missing":
+        return f"{words} is the wish, but Actito has no profile", "yellow"
+    if line.held:
+        return f"{words} is the wish, but it is held", "yellow"
+    return words, colour
+
+
+def _show_line(line: "LineView", view: "MappingView") -> None:
+    choice, file = line.desired, view.file
+    answer = _answer(line, view)
     since = f", {moment_of(line.as_of)}" if line.as_of and choice is not Choice.NONE else ""
     say(f"  {line.line}: {answer[0]}", answer[1])
     say(f"    because: {line.reason}{since}  [{file}:{line.line_number}, {line.sync}]")

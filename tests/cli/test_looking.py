@@ -60,6 +60,7 @@ def test_explain_tells_of_a_person_without_a_profile(
     result = filled.run(monkeypatch, "explain", BEN, "--mapping", "brand-a")
 
     assert "Actito has no profile for this person." in result.stdout
+    assert "is the wish, but Actito has no profile" in result.stdout
     assert "no_profile" in result.stdout
 
 

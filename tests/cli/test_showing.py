@@ -30,6 +30,7 @@ from consent_sync.services.lookup import (
 from tests.cli.installation import Installation
 
 NOON = 1_795_089_600 * SECOND
+YES, NO, NONE = Choice.GRANTED, Choice.DENIED, Choice.NONE
 SILENT = SideView(Choice.NONE, None, False, None, None)
 AT = "2026-11-19T12:00:00.000Z"
 
@@ -104,6 +105,24 @@ def test_an_interval_is_told_as_it_is_known(
     """Nobody is told a moment that nobody knows."""
     said = StatementView(Choice.DENIED, not_before, not_after, AT, "event 1")
     explain._show(person(line(actito=SideView(Choice.DENIED, None, False, said, None))), [])
+
+    assert words in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("profile", "held", "actito", "words"),
+    [
+        ("present", None, YES, "Newsletter: subscribed\n"),
+        ("missing", None, NONE, "Newsletter: subscribed is the wish, but Actito has no profile"),
+        ("present", "held_review", NO, "Newsletter: subscribed is the wish, but it is held"),
+    ],
+)
+def test_a_wish_is_not_told_as_a_fact(
+    profile: str, held: str | None, actito: Choice, words: str, capsys: Shown
+) -> None:
+    """Where Actito cannot hold what the person wants, both are told."""
+    side = SideView(actito, AT, True, None, None)
+    explain._show(person(line(held=held, actito=side), profile=profile), [])
 
     assert words in capsys.readouterr().out
 
