@@ -1,7 +1,7 @@
 """The durable store: what came in, whose turn it is, and what is known.
 
-One store, four small sockets: Inbox (the door), Turns (the work), Ledger (the looking), and
-Store which is all of them with a life cycle. Whatever a method has returned from is durable.
+One store, four small sockets: Inbox (the door), Turns (the work), Ledger (the looking), Versions
+(of mappings), and Store which is all of them with a life cycle. Whatever a method has returned from is durable.
 Every method raises StoreError when the store cannot do it; nothing of that call is kept then.
 """
 
@@ -13,6 +13,7 @@ from consent_sync.domain.identity import Side, Subject
 from consent_sync.domain.ledger import LedgerRecord, Write
 from consent_sync.domain.moments import Micros
 from consent_sync.domain.state import PersonState
+from consent_sync.ports.versions import Versions
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +248,7 @@ class Ledger(Protocol):
         ...
 
 
-class Store(Inbox, Turns, Ledger, Protocol):
+class Store(Inbox, Turns, Ledger, Versions, Protocol):
     """All of it, with a life cycle."""
 
     async def open(self) -> None:

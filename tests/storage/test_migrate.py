@@ -77,6 +77,8 @@ MAY_SCAN = {
     "oldest_waiting",
     "recent_records",
     "tallies",
+    "versions",
+    "versions_in_force",
     "waiting_page",
 }
 

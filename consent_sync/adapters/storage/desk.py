@@ -10,6 +10,7 @@ from consent_sync.adapters.storage.counting import Counting
 from consent_sync.adapters.storage.digests import Digests
 from consent_sync.adapters.storage.settling import Settling
 from consent_sync.adapters.storage.statements import Statements
+from consent_sync.adapters.storage.versioning import Versioning
 
 
 class Desk:
@@ -28,6 +29,7 @@ class Desk:
         self.accept = accepting.accept
         self.refuse = accepting.refuse
         self.replay = accepting.replay
+        self.keep_versions = Versioning(statements).keep
 
     @property
     def kinds(self) -> Sequence[Callable[[Sequence[Any]], Sequence[Any]]]:
@@ -35,7 +37,15 @@ class Desk:
 
         An announcement comes before the end of its turn, which forgets it.
         """
-        return (self.announce, self.settle, self.accept, self.refuse, self.replay, self.nothing)
+        return (
+            self.announce,
+            self.settle,
+            self.accept,
+            self.refuse,
+            self.replay,
+            self.keep_versions,
+            self.nothing,
+        )
 
     def finish(self) -> int:
         """Write what goes with every transaction; return the transaction's number."""

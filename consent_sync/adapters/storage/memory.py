@@ -5,7 +5,7 @@ What it holds survives `close` and `open` of the same object, so that a restart 
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from consent_sync.adapters.storage.memory_data import Data, Equal, Item, Lane, Person
@@ -25,6 +25,7 @@ from consent_sync.ports.store import (
     StoreStatus,
     Turn,
 )
+from consent_sync.ports.versions import MappingVersion
 
 _TURN_ITEMS: Final = 200
 
@@ -224,6 +225,44 @@ class MemoryStore:
     async def status(self) -> StoreStatus:
         """Return the counts that operators look at."""
         return self._open().status()
+
+    # --- the versions of mappings ---
+
+    async def keep_versions(self, versions: Sequence[MappingVersion]) -> None:
+        """Keep all of these."""
+        kept = self._open().versions
+        for one in versions:
+            kept.append(replace(one, number=len(kept) + 1))
+
+    async def versions_in_force(self) -> Sequence[MappingVersion]:
+        """Return the newest version of every mapping that has not ended, by name."""
+        newest = {one.mapping: one for one in self._open().versions}
+        return [newest[name] for name in sorted(newest) if newest[name].content is not None]
+
+    async def versions(
+        self, mapping: str | None, *, before: int | None, limit: int
+    ) -> Sequence[MappingVersion]:
+        """Return the versions of one mapping or of all, newest first, without their texts."""
+        fitting = [
+            replace(one, text=b"")
+            for one in reversed(self._open().versions)
+            if mapping in {None, one.mapping} and (before is None or one.number < before)
+        ]
+        return fitting[:limit]
+
+    async def version(self, mapping: str, version: str) -> MappingVersion | None:
+        """Return a version by its hash, the newest where it came back; None when there is none."""
+        named = (
+            one
+            for one in reversed(self._open().versions)
+            if version and (one.mapping, one.version) == (mapping, version)
+        )
+        return next(named, None)
+
+    async def version_by_number(self, number: int) -> MappingVersion | None:
+        """Return a version by its number, None when there is none."""
+        kept = self._open().versions
+        return kept[number - 1] if 1 <= number <= len(kept) else None
 
     # --- parts ---
 

@@ -8,6 +8,7 @@ from consent_sync.domain.ledger import LedgerRecord, Write
 from consent_sync.domain.moments import Micros
 from consent_sync.domain.state import PersonState
 from consent_sync.ports.store import SideStatus, StoredEvent, StoredItem, StoreStatus, Summary
+from consent_sync.ports.versions import MappingVersion
 
 Equal = tuple[Side, str, bytes]
 """What equal events share: source, mapping and digest."""
@@ -58,6 +59,7 @@ class Data:
     seen: set[Equal] = field(default_factory=set)
     persons: dict[Subject, Person] = field(default_factory=dict)
     ledger: list[tuple[Subject, LedgerRecord]] = field(default_factory=list)
+    versions: list[MappingVersion] = field(default_factory=list)
 
     def person(self, subject: Subject) -> Person:
         """Return a person, made on first mention."""

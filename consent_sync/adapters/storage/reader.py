@@ -17,6 +17,7 @@ from consent_sync.domain.ledger import LedgerRecord
 from consent_sync.domain.moments import Micros
 from consent_sync.domain.state import PersonState
 from consent_sync.ports.store import StoredEvent, StoredItem, StoreStatus
+from consent_sync.ports.versions import MappingVersion
 
 Result = TypeVar("Result")
 
@@ -73,6 +74,24 @@ class SqliteReader:
     async def status(self) -> StoreStatus:
         """Return the counts that operators look at."""
         return await self._looking(Reader.status)
+
+    async def versions_in_force(self) -> Sequence[MappingVersion]:
+        """Return the newest version of every mapping that has not ended, by name."""
+        return await self._looking(Reader.versions_in_force)
+
+    async def versions(
+        self, mapping: str | None, *, before: int | None, limit: int
+    ) -> Sequence[MappingVersion]:
+        """Return the versions of one mapping or of all, newest first, without their texts."""
+        return await self._looking(lambda reader: reader.versions(mapping, before, limit))
+
+    async def version(self, mapping: str, version: str) -> MappingVersion | None:
+        """Return a version by its hash, the newest where it came back; None when there is none."""
+        return await self._looking(lambda reader: reader.version(mapping, version))
+
+    async def version_by_number(self, number: int) -> MappingVersion | None:
+        """Return a version by its number, None when there is none."""
+        return await self._looking(lambda reader: reader.version_by_number(number))
 
     async def replay(self, number: int, subjects: Sequence[Subject], received_at: Micros) -> None:
         """Raise StoreError: nothing is changed from here."""

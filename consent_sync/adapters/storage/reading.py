@@ -6,6 +6,7 @@ from typing import Any
 import apsw
 
 from consent_sync.adapters.storage.codec import decode_record, decode_state
+from consent_sync.adapters.storage.codec_versions import version_of
 from consent_sync.adapters.storage.keys import person_key
 from consent_sync.adapters.storage.statements import SqlValue, Statements
 from consent_sync.domain.identity import Side, Subject
@@ -17,6 +18,7 @@ from consent_sync.ports.store import (
     StoredItem,
     StoreStatus,
 )
+from consent_sync.ports.versions import MappingVersion
 
 
 class Reader:
@@ -104,6 +106,28 @@ class Reader:
             failed=tally.get("failed", 0),
             persons=tally.get("persons", 0),
         )
+
+    def versions_in_force(self) -> list[MappingVersion]:
+        """Return the newest version of each mapping that has not ended."""
+        newest = [version_of(row) for row in self._rows("versions_in_force", ())]
+        return [one for one in newest if one.content is not None]
+
+    def versions(self, mapping: str | None, before: int | None, limit: int) -> list[MappingVersion]:
+        """Return versions without their texts, newest first."""
+        below = before if before is not None else 2**63 - 1
+        if mapping is None:
+            return [version_of(row) for row in self._rows("versions", (below, limit))]
+        return [version_of(row) for row in self._rows("versions_of", (mapping, below, limit))]
+
+    def version(self, mapping: str, version: str) -> MappingVersion | None:
+        """Return a version by its hash."""
+        rows = self._rows("version_by_hash", (mapping, version)) if version else ()
+        return version_of(rows[0]) if rows else None
+
+    def version_by_number(self, number: int) -> MappingVersion | None:
+        """Return a version by its number."""
+        rows = self._rows("version_by_number", (number,))
+        return version_of(rows[0]) if rows else None
 
     def _rows(self, name: str, values: tuple[SqlValue, ...]) -> list[Any]:
         return self._statements.rows(name, *values)

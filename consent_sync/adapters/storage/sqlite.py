@@ -29,6 +29,7 @@ from consent_sync.ports.store import (
     StoreStatus,
     Turn,
 )
+from consent_sync.ports.versions import MappingVersion
 
 Result = TypeVar("Result")
 
@@ -203,6 +204,32 @@ class SqliteStore:
     async def status(self) -> StoreStatus:
         """Return the counts that operators look at."""
         return await self._looking(Reader.status)
+
+    # --- the versions of mappings ---
+
+    async def keep_versions(self, versions: Sequence[MappingVersion]) -> None:
+        """Keep all or none of these; durable on return."""
+        opened = self._opened()
+        size = sum([len(one.text) for one in versions], _CALL_BYTES)
+        await opened.writer.submit(Work(opened.desk.keep_versions, versions, size))
+
+    async def versions_in_force(self) -> Sequence[MappingVersion]:
+        """Return the newest version of every mapping that has not ended, by name."""
+        return await self._looking(Reader.versions_in_force)
+
+    async def versions(
+        self, mapping: str | None, *, before: int | None, limit: int
+    ) -> Sequence[MappingVersion]:
+        """Return the versions of one mapping or of all, newest first, without their texts."""
+        return await self._looking(lambda reader: reader.versions(mapping, before, limit))
+
+    async def version(self, mapping: str, version: str) -> MappingVersion | None:
+        """Return a version by its hash, the newest where it came back; None when there is none."""
+        return await self._looking(lambda reader: reader.version(mapping, version))
+
+    async def version_by_number(self, number: int) -> MappingVersion | None:
+        """Return a version by its number, None when there is none."""
+        return await self._looking(lambda reader: reader.version_by_number(number))
 
     # --- parts ---
 

@@ -287,3 +287,45 @@ SELECT received_at FROM item ORDER BY id LIMIT 1;
 -- name: oldest_optout
 -- Since when the oldest unfinished opt-out waits.
 SELECT min(optout_waiting_since) FROM person WHERE optout_waiting_since IS NOT NULL;
+
+-- name: insert_version
+-- A mapping is about to count as this file says.
+INSERT OR ROLLBACK INTO mapping_version (mapping, version, file, at, difference, content, text)
+VALUES (?, ?, ?, ?, ?, ?, ?);
+
+-- name: versions_in_force
+-- The newest version of each mapping; a mapping that ended has an empty one.
+SELECT id, mapping, version, file, at, difference, content, text
+FROM mapping_version
+WHERE id IN (SELECT max(id) FROM mapping_version GROUP BY mapping)
+ORDER BY mapping;
+
+-- name: versions
+-- The versions of all mappings, newest first, without their texts.
+SELECT id, mapping, version, file, at, difference, content, x''
+FROM mapping_version
+WHERE id < ?
+ORDER BY id DESC
+LIMIT ?;
+
+-- name: versions_of
+-- The versions of one mapping, newest first, without their texts.
+SELECT id, mapping, version, file, at, difference, content, x''
+FROM mapping_version
+WHERE mapping = ? AND id < ?
+ORDER BY id DESC
+LIMIT ?;
+
+-- name: version_by_hash
+-- A version of a mapping by the hash that decisions name; the newest row where it came back.
+SELECT id, mapping, version, file, at, difference, content, text
+FROM mapping_version INDEXED BY mapping_version_hash
+WHERE mapping = ? AND version = ?
+ORDER BY id DESC
+LIMIT 1;
+
+-- name: version_by_number
+-- A version by its number.
+SELECT id, mapping, version, file, at, difference, content, text
+FROM mapping_version
+WHERE id = ?;
