@@ -13,6 +13,7 @@ from consent_sync.adapters.metrics import Metrics
 from consent_sync.adapters.storage.reader import SqliteReader
 from consent_sync.adapters.telemetry import Fingerprint
 from consent_sync.app.accounts import ActitoAccounts, DidomiAccounts
+from consent_sync.app.activation import Activation
 from consent_sync.app.settings import Settings
 from consent_sync.app.witnesses import remember_profiles
 from consent_sync.domain.rules import Rules
@@ -37,6 +38,7 @@ class Application:
     clock: Clock
     store: Store
     mappings: MappingFolder
+    activation: Activation
     metrics: Metrics
     fingerprint: Fingerprint
     rules: Rules
@@ -51,14 +53,14 @@ class Application:
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def start(self) -> None:
-        """Load the mappings, open the store and start to work; raise StoreError."""
-        self._tell(await asyncio.to_thread(self.mappings.load))
+        """Open the store, put the mappings in force and start to work; raise StoreError."""
         await self.store.open()
+        self._tell(await self.activation.start())
         if self.reader is not None:
             await remember_profiles(self.reader, self.mappings, self.actito)
         self._tasks = [
             asyncio.create_task(self.worker.run(), name="worker"),
-            asyncio.create_task(self.mappings.watch(self._tell), name="mappings"),
+            asyncio.create_task(self.activation.watch(self._tell), name="mappings"),
         ]
         # What lives as long as the process is not looked through again and again; measured in
         # docs/decisions/0002-group-commit.md.
@@ -95,6 +97,6 @@ class Application:
             _log.warning("mapping_warning", problem=str(warning))
         for name in reload.kept:
             _log.warning(
-                "mapping_kept", mapping=name, why="its file is bad; the last good version holds"
+                "mapping_kept", mapping=name, why="its file is refused; the last good version holds"
             )
         self.metrics.mappings(self.mappings.current().keys(), reload.kept, len(reload.problems))

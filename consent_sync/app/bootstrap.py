@@ -31,6 +31,7 @@ from consent_sync.app.accounts import (
     didomi_settings,
     owner,
 )
+from consent_sync.app.activation import Activation
 from consent_sync.app.application import Application
 from consent_sync.app.settings import Settings
 from consent_sync.domain.errors import StoreError
@@ -112,6 +113,7 @@ async def build(settings: Settings, *, clock: Clock | None = None) -> Applicatio
         clock=clock,
         store=store,
         mappings=mappings,
+        activation=Activation(mappings, store, clock),
         metrics=metrics,
         fingerprint=fingerprint,
         rules=rules,

@@ -133,10 +133,11 @@ def replay(
 
 async def _previews(numbers: Sequence[int], mapping: str | None) -> "dict[int, Preview | str]":
     from consent_sync.app.bootstrap import replay_look
-    from consent_sync.cli.surroundings import mappings_of, reader_of, settings_here
+    from consent_sync.cli.surroundings import mappings_in_force, reader_of, settings_here
 
     settings = settings_here()
-    look = replay_look(settings, reader_of(settings), mappings_of(settings))
+    reader = reader_of(settings)
+    look = replay_look(settings, reader, await mappings_in_force(settings, reader))
     found: dict[int, Preview | str] = {}
     for number in dict.fromkeys(numbers):
         try:

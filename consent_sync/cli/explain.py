@@ -56,17 +56,18 @@ async def look(
 ) -> "tuple[PersonView, Sequence[TimelineEntry]]":
     """Return a person's state and timeline, also while a server runs; raise CommandError."""
     from consent_sync.app.bootstrap import rules_of
-    from consent_sync.cli.surroundings import mappings_of, reader_of
+    from consent_sync.cli.surroundings import mappings_in_force, reader_of
     from consent_sync.services.lookup import Lookup
 
-    mappings = mappings_of(settings)
+    reader = reader_of(settings)
+    mappings = await mappings_in_force(settings, reader)
     known = sorted(mappings.current())
     if mapping is not None and mapping not in known:
         names = ", ".join(known) or "none"
         raise CommandError(
             f"no mapping in force is named {mapping}; in force: {names}", WRONG_USAGE
         )
-    lookup = Lookup(reader_of(settings), mappings, rules_of(settings))
+    lookup = Lookup(reader, mappings, rules_of(settings))
     view, entries = await lookup.person(person), await lookup.timeline(person, limit)
     if mapping is None:
         return view, entries

@@ -28,8 +28,8 @@ async def replay_all(
 
     application = await build(settings)
     try:
-        application.mappings.load()
         await application.store.open()
+        await application.activation.remember()
         return await _here(application.replay, numbers, mapping)
     except InUseError:
         return await _through_server(settings, numbers, mapping)

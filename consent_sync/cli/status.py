@@ -5,29 +5,44 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from consent_sync.cli.exits import FOUND_SOMETHING
+from consent_sync.cli.exits import FOUND_SOMETHING, WRONG_CONFIGURATION
 from consent_sync.cli.output import AS_JSON, counted, moment, print_json, say, show_table
 from consent_sync.domain.identity import Side
 from consent_sync.domain.moments import SECOND, Micros
 
 if TYPE_CHECKING:
+    from consent_sync.app.settings import Settings
+    from consent_sync.app.standing import Standing
     from consent_sync.ports.store import StoreStatus
 
 
 def command(as_json: Annotated[bool, AS_JSON] = False) -> None:
-    """Print how things stand; the exit code is 1 when something failed or is held for a person."""
+    """Print how things stand; the exit code is 1 when something needs a person, 78 for a bad file."""
     from consent_sync.adapters.clock import SystemClock
-    from consent_sync.cli.surroundings import reader_of, settings_here
+    from consent_sync.cli.surroundings import settings_here
     from consent_sync.web.api import status_view
 
     now = SystemClock().now()
-    status = asyncio.run(reader_of(settings_here()).status())
+    status, mappings = asyncio.run(_look(settings_here()))
     if as_json:
-        print_json(status_view(status, now))
+        print_json(status_view(status, now, mappings))
     else:
         _show(status, now)
+        _show_mappings(mappings)
+    if mappings.problems:
+        raise typer.Exit(WRONG_CONFIGURATION)
     if status.failed or status.held:
         raise typer.Exit(FOUND_SOMETHING)
+
+
+async def _look(settings: "Settings") -> "tuple[StoreStatus, Standing]":
+    from consent_sync.app.activation import last_good
+    from consent_sync.app.standing import standing_in
+    from consent_sync.cli.surroundings import reader_of
+
+    reader = reader_of(settings)
+    standing = standing_in(settings.mappings_dir, await last_good(reader))
+    return await reader.status(), standing
 
 
 def _show(status: "StoreStatus", now: Micros) -> None:
@@ -59,6 +74,16 @@ def _show(status: "StoreStatus", now: Micros) -> None:
         )
     say(f"{counted(status.held, 'line')} held for a person", "yellow" if status.held else "")
     say(f"{counted(status.failed, 'line')} failed for good", "red" if status.failed else "")
+
+
+def _show_mappings(mappings: "Standing") -> None:
+    say()
+    for one in mappings.in_force:
+        words = "" if one.current else "; its file says something else or is refused"
+        style = "" if one.current else "yellow"
+        say(f"mapping {one.mapping}: version {one.version} of {one.file} in force{words}", style)
+    for problem in mappings.problems:
+        say(problem, "red")
 
 
 def _age(at: Micros | None, now: Micros) -> str:

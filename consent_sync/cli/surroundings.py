@@ -7,10 +7,12 @@ from consent_sync.adapters.clock import SystemClock
 from consent_sync.adapters.mapping_files import MappingFolder
 from consent_sync.adapters.storage.reader import SqliteReader
 from consent_sync.adapters.telemetry import Fingerprint
+from consent_sync.app.activation import last_good
 from consent_sync.app.bootstrap import database_file, key_file
 from consent_sync.app.settings import Settings
 from consent_sync.cli.dotenv import dotenv_here, dotenv_in
 from consent_sync.cli.exits import WRONG_CONFIGURATION, CommandError
+from consent_sync.ports.versions import VersionHistory
 
 
 def settings_here() -> Settings:
@@ -35,10 +37,14 @@ def reader_of(settings: Settings) -> SqliteReader:
     return SqliteReader(file)
 
 
-def mappings_of(settings: Settings) -> MappingFolder:
-    """Return the mapping files, read once."""
+async def mappings_in_force(settings: Settings, history: VersionHistory) -> MappingFolder:
+    """Return the mappings that decide; before anything was ever in force, what the files say."""
     folder = MappingFolder(settings.mappings_dir, SystemClock())
-    folder.load()
+    in_force = await last_good(history)
+    if in_force:
+        folder.remember(in_force)
+    else:
+        folder.load()
     return folder
 
 

@@ -1,5 +1,6 @@
 """The API for people and programs: persons, timelines, how things stand, and replaying events."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote
@@ -7,6 +8,7 @@ from urllib.parse import unquote
 import orjson
 from aiohttp import web
 
+from consent_sync.app.standing import Standing
 from consent_sync.domain.errors import AbsentError
 from consent_sync.domain.identity import Side
 from consent_sync.domain.moments import SECOND, Micros
@@ -39,6 +41,7 @@ class Api:
     replays: Replay
     ledger: Ledger
     clock: Clock
+    mappings: Callable[[], Standing]
 
     async def person(self, request: web.Request) -> web.Response:
         """Answer the state of one person; raise Problem 400, 401 or 403, or StoreError."""
@@ -54,7 +57,8 @@ class Api:
     async def status(self, request: web.Request) -> web.Response:
         """Answer how things stand; raise Problem 401 or 403, or StoreError."""
         self.gate.require(request, Role.VIEWER)
-        return json_answer(status_view(await self.ledger.status(), self.clock.now()))
+        status = await self.ledger.status()
+        return json_answer(status_view(status, self.clock.now(), self.mappings()))
 
     async def replay(self, request: web.Request) -> web.Response:
         """Take one event once more and answer what came of it.
@@ -85,7 +89,7 @@ def json_answer(value: object, status: int = 200) -> web.Response:
     )
 
 
-def status_view(status: StoreStatus, now: Micros) -> dict[str, object]:
+def status_view(status: StoreStatus, now: Micros, mappings: Standing) -> dict[str, object]:
     """Return the counts and ages that operators look at; ages in seconds, null = nothing there."""
     return {
         "sides": {
@@ -98,6 +102,7 @@ def status_view(status: StoreStatus, now: Micros) -> dict[str, object]:
         "held": status.held,
         "failed": status.failed,
         "persons": status.persons,
+        "mappings": mappings,
     }
 
 

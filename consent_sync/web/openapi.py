@@ -180,7 +180,14 @@ _SCHEMAS: Final[Schema] = {
         held=_NUMBER,
         failed=_NUMBER,
         persons=_NUMBER,
+        mappings=_ref("Standing"),
     ),
+    "Standing": _object(
+        in_force=_list("MappingStanding"),
+        problems={"type": "array", "items": _TEXT},
+        warnings={"type": "array", "items": _TEXT},
+    ),
+    "MappingStanding": _object(mapping=_TEXT, file=_TEXT, version=_TEXT, current=_FLAG),
     "SideStatus": _object(
         last_event_at=_MAYBE_MOMENT,
         last_event_age_seconds=_MAYBE_AGE,

@@ -1,12 +1,13 @@
 """The HTTP application: which route is answered by what."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from consent_sync.adapters.metrics import Metrics
+from consent_sync.app.standing import Standing
 from consent_sync.domain.identity import Side
 from consent_sync.ports.clock import Clock
 from consent_sync.ports.store import Ledger
@@ -37,12 +38,13 @@ class Parts:
     tokens: Sequence[Tokens]
     gate: ApiGate
     checks: Mapping[str, Check]
+    mappings: Callable[[], Standing]
 
 
 def http_application(parts: Parts) -> web.Application:
     """Return the application that answers every route."""
     hooks = Hooks(parts.intake, parts.locks, parts.metrics)
-    api = Api(parts.gate, parts.lookup, parts.replay, parts.ledger, parts.clock)
+    api = Api(parts.gate, parts.lookup, parts.replay, parts.ledger, parts.clock, parts.mappings)
     health = Health(parts.checks)
     page = MetricsPage(parts.metrics, parts.ledger, parts.clock)
 

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from consent_sync.app.application import Application
 from consent_sync.app.settings import Settings
+from consent_sync.app.standing import standing_of
 from consent_sync.domain.errors import ConsentSyncError
 from consent_sync.domain.identity import Side
 from consent_sync.ports.clock import Clock
@@ -82,6 +83,7 @@ def parts_of(application: Application) -> Parts:
             [ApiToken(one.name, Role[one.role.upper()], one.token) for one in settings.api_tokens]
         ),
         checks=_checks(application),
+        mappings=lambda: standing_of(application.mappings),
     )
 
 

@@ -43,7 +43,9 @@ def test_keys_that_differ() -> None:
     """A changed key is told with its old and new value."""
     old = a_mapping(attributes=AttributeRules(deny=frozenset({"city"})))
     new = a_mapping(
-        upsert_mode=True, account="b", attributes=AttributeRules(frozenset({"a"}), rename={"a": "x"})
+        upsert_mode=True,
+        account="b",
+        attributes=AttributeRules(frozenset({"a"}), rename={"a": "x"}),
     )
 
     found = {one.name: (one.step, one.before, one.after) for one in differences(old, new)}

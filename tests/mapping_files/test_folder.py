@@ -157,6 +157,39 @@ def test_vanished_folder_keeps_everything_in_force(tmp_path: Path) -> None:
     assert (reload.changes, reload.kept) == ((), ("brand-a",))
 
 
+def test_emptied_folder_keeps_everything_in_force(tmp_path: Path) -> None:
+    """A folder without any file looks like a disk that is not there, so no mapping ends by it."""
+    made = folder(tmp_path, a=GOOD)
+    (tmp_path / "a.yaml").unlink()
+    reload = made.load()
+
+    assert list(made.current()) == ["brand-a"]
+    assert [one.code for one in reload.problems] == [Code.FOLDER]
+    assert (reload.changes, reload.kept) == ((), ("brand-a",))
+
+
+def test_file_that_looks_the_same_is_not_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One edited file among many costs the reading of one file."""
+    made = folder(tmp_path, a=GOOD, b=named("brand-b"), c=named("brand-c", BAD))
+    read: list[str] = []
+    before = Path.open
+
+    def spied(path: Path, mode: str = "r") -> object:
+        read.append(path.name)
+        return before(path, mode)
+
+    (tmp_path / "b.yaml").write_text(named("brand-b", GOOD.replace("email", "sms")))
+    monkeypatch.setattr(Path, "open", spied)
+    made.load()
+
+    # The bad one is read again as well: it may be its neighbours that make it bad.
+    assert read == ["b.yaml", "c.yaml"]
+    assert made.current()["brand-b"].lines[0].node.channel == "sms"
+    assert sorted(made.current()) == ["brand-a", "brand-b"]
+
+
 def test_folder_that_never_was_is_reported(tmp_path: Path) -> None:
     """Without a folder there are no mappings, and the reason is told."""
     made = MappingFolder(tmp_path / "nowhere", Hurried())

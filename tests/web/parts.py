@@ -9,6 +9,7 @@ from consent_sync.adapters.actito.webhook import ActitoReceiver
 from consent_sync.adapters.didomi.webhook import DidomiReceiver
 from consent_sync.adapters.metrics import Metrics
 from consent_sync.adapters.storage.memory import MemoryStore
+from consent_sync.app.standing import MappingStanding, Standing
 from consent_sync.domain.identity import Side
 from consent_sync.domain.rules import Rules
 from consent_sync.ports.store import StoredEvent
@@ -50,6 +51,7 @@ class House:
         self.store = MemoryStore(self.clock)
         self.metrics = Metrics("0.0.0")
         self.didomi = DidomiReceiver()
+        self.standing = Standing((MappingStanding("brand-a", "brand-a.yaml", "v1", True),))
 
     def parts(self) -> Parts:
         tokens = Tokens(*CLIENT, self.clock) if self.oauth else None
@@ -72,6 +74,7 @@ class House:
             tokens=[tokens] if tokens else [],
             gate=ApiGate(self.api_tokens),
             checks=self.checks,
+            mappings=lambda: self.standing,
         )
 
     async def refused(self) -> list[StoredEvent]:

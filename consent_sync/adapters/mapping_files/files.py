@@ -21,7 +21,8 @@ from consent_sync.domain.mapping import AttributeRules, Line, Mapping
 class FileReading:
     """What came of one file: its mapping, or None with the problems that stand against it.
 
-    `name` is the mapping's name as far as it can be read, also in a file with problems.
+    `name` is the mapping's name as far as it can be read, also in a file with problems; `data` the
+    bytes it was read from.
     """
 
     file: str
@@ -31,6 +32,7 @@ class FileReading:
     warnings: tuple[Problem, ...]
     name_place: Place = WHOLE_FILE
     name_line: str = ""
+    data: bytes = b""
 
     def refused(self, problem: Problem) -> "FileReading":
         """Return the same file without its mapping, because of one more problem."""
@@ -43,9 +45,10 @@ def read_file(path: Path) -> FileReading:
         if not path.is_file():
             return _unreadable(path.name, "something that is no file")
         with path.open("rb") as stream:
-            return read_mapping(path.name, stream.read(MAX_BYTES + 1))
+            data = stream.read(MAX_BYTES + 1)
     except OSError as error:
         return _unreadable(path.name, f"a file that cannot be read: {error.strerror}")
+    return replace(read_mapping(path.name, data), data=data)
 
 
 def read_mapping(file: str, data: bytes) -> FileReading:

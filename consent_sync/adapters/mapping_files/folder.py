@@ -1,14 +1,14 @@
 """The folder of mapping files, and the mappings in force.
 
-A file that turns bad, or cannot be read for a while, never replaces its own last good version;
-that version stays in force while the process lives. A removed file removes its mapping.
+A file that turns bad, or cannot be read for a while, never replaces its own last good version.
+A removed file removes its mapping; a folder that is gone or empty removes none.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from collections.abc import Mapping as MappingView
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -22,7 +22,7 @@ from consent_sync.domain.mapping import Mapping
 from consent_sync.domain.moments import Micros
 from consent_sync.ports.clock import Clock
 
-POLL_SECONDS: Final = 5.0
+POLL_SECONDS: Final = 1.0
 """How often the folder is looked at where the system reports no changes (network folders)."""
 
 SETTLE_SECONDS: Final = 0.2
@@ -60,13 +60,26 @@ class Reload:
 class FolderReading:
     """The mapping files of a folder, with everything that is wrong or odd in and between them.
 
-    `in_force` holds, by file, what counts after this reading.
+    `in_force` holds, by file, what counts after this reading; `seen` is how the folder looked.
     """
 
     files: tuple[FileReading, ...]
     problems: tuple[Problem, ...]
     warnings: tuple[Problem, ...]
     in_force: MappingView[str, Mapping]
+    seen: Signature = ()
+
+    def refusing(
+        self, refused: MappingView[str, Problem], last_good: MappingView[str, Mapping]
+    ) -> "FolderReading":
+        """Return the same reading with these files refused, each for one more problem."""
+        judged = tuple(
+            one.refused(refused[one.file]) if one.file in refused else one for one in self.files
+        )
+        files, in_force = settle_names(judged, last_good)
+        found = (problem for one in files for problem in one.problems)
+        problems = in_order([*self.problems, *found])
+        return replace(self, files=tuple(files), problems=problems, in_force=in_force)
 
 
 def is_mapping_file(name: str) -> bool:
@@ -76,10 +89,15 @@ def is_mapping_file(name: str) -> bool:
     return name.endswith((".yaml", ".yml"))
 
 
-def read_folder(path: Path, last_good: MappingView[str, Mapping] = _NONE) -> FolderReading:
+def read_folder(
+    path: Path,
+    last_good: MappingView[str, Mapping] = _NONE,
+    read: Callable[[Path], FileReading] = read_file,
+) -> FolderReading:
     """Read every mapping file of the folder; a bad one counts as in `last_good`, which is by file.
 
-    Touches the disk, raises nothing about it.
+    An empty folder ends nothing that is in force: it may be a disk that is not there. Touches the
+    disk, raises nothing about it.
     """
     try:
         names = sorted(entry.name for entry in path.iterdir())
@@ -87,7 +105,11 @@ def read_folder(path: Path, last_good: MappingView[str, Mapping] = _NONE) -> Fol
         found = f"a folder that cannot be read: {error.strerror}"
         problem = Problem(Code.FOLDER, str(path), WHOLE_FILE, found, "the folder of mapping files")
         return FolderReading((), (problem,), (), last_good)
-    readings = tuple(read_file(path / name) for name in names if is_mapping_file(name))
+    readings = tuple(read(path / name) for name in names if is_mapping_file(name))
+    if last_good and not readings:
+        found = "a folder without any mapping file, while mappings are in force"
+        problem = Problem(Code.FOLDER, str(path), WHOLE_FILE, found, "the folder of mapping files")
+        return FolderReading((), (problem,), (), last_good)
     files, in_force = settle_names(readings, last_good)
     warnings = [_not_read(name) for name in names if _looks_like_one(name)]
     if not files:
@@ -107,6 +129,8 @@ class MappingFolder:
         self._by_file = _NONE
         self._current = _NONE
         self._seen: Signature = ()
+        self._stamps: dict[str, Signature] = {}
+        self._unchanged: dict[str, tuple[Signature, FileReading]] = {}
         self._last = Reload(0, (), (), (), ())
 
     def current(self) -> MappingView[str, Mapping]:
@@ -125,26 +149,66 @@ class MappingFolder:
         """Return the names of mappings in force from an earlier version of their file."""
         return self._last.kept
 
+    def remember(self, last_good: MappingView[str, Mapping]) -> None:
+        """Begin with what was in force before, by file; it holds until `put`."""
+        self._by_file = MappingProxyType(dict(last_good))
+        self._current = MappingProxyType({one.name: one for one in last_good.values()})
+
+    def by_file(self) -> MappingView[str, Mapping]:
+        """Return the mappings in force by file."""
+        return self._by_file
+
     def load(self) -> Reload:
         """Read the folder once and put what is good in force; touches the disk."""
-        self._seen = _signature(self._path)
-        reading = read_folder(self._path, self._by_file)
-        good = {one.file for one in reading.files if one.mapping is not None}
+        return self.put(self.read())
+
+    def read(self) -> FolderReading:
+        """Read the folder and change nothing; touches the disk.
+
+        A file that looks as it did when it was put in force is not read again.
+        """
+        seen, self._stamps = _signature(self._path), {}
+        return replace(read_folder(self._path, self._by_file, self._read), seen=seen)
+
+    def put(self, reading: FolderReading) -> Reload:
+        """Put what a reading brought in force, all at once."""
         old, new = self._current, {one.name: one for one in reading.in_force.values()}
         self._by_file, self._current = reading.in_force, MappingProxyType(new)
-        self._last = Reload(
-            self._clock.now(),
-            _changes(old, new),
-            reading.problems,
-            reading.warnings,
-            tuple(sorted(one.name for file, one in reading.in_force.items() if file not in good)),
-        )
+        self._seen = reading.seen
+        good = {one.file: one for one in reading.files if one.mapping is not None}
+        self._unchanged = {
+            file: (self._stamps[file], replace(one, data=b"")) for file, one in good.items()
+        }
+        return self._noted(reading, _changes(old, new), reading.problems)
+
+    def leave(self, reading: FolderReading, problem: Problem) -> Reload:
+        """Put nothing in force because of a problem; the folder is looked at again soon."""
+        as_before = replace(reading, in_force=self._by_file)
+        return self._noted(as_before, (), in_order([*reading.problems, problem]))
+
+    def _noted(
+        self, reading: FolderReading, changes: tuple[Change, ...], problems: tuple[Problem, ...]
+    ) -> Reload:
+        said = {one.file: one.mapping for one in reading.files}
+        kept = sorted(one.name for file, one in reading.in_force.items() if said.get(file) != one)
+        self._last = Reload(self._clock.now(), changes, problems, reading.warnings, tuple(kept))
         return self._last
 
-    async def watch(self, on_change: Callable[[Reload], None]) -> None:
+    def _read(self, path: Path) -> FileReading:
+        stamp = _stamp(path)
+        self._stamps[path.name] = stamp
+        known = self._unchanged.get(path.name)
+        return known[1] if known is not None and known[0] == stamp else read_file(path)
+
+    async def watch(
+        self,
+        on_change: Callable[[Reload], None],
+        refresh: Callable[[], Awaitable[Reload]] | None = None,
+    ) -> None:
         """Reload on every change until cancelled; tell of new versions and of new or solved problems.
 
-        `on_change` runs in the event loop and must not block.
+        `refresh` does the reloading, `load` where it is not given. `on_change` runs in the event
+        loop and must not block.
         """
         async with aclosing(self._touches()) as touches:
             async for _ in touches:
@@ -152,7 +216,7 @@ class MappingFolder:
                     continue
                 await self._settled()
                 before = self._last
-                after = await asyncio.to_thread(self.load)
+                after = await (refresh() if refresh else asyncio.to_thread(self.load))
                 if after.changes or _told(after) != _told(before):
                     on_change(after)
 
@@ -231,7 +295,7 @@ def _stamp(entry: Path) -> Signature:
         stat = entry.stat()
     except OSError as error:
         return (error.errno,)
-    return stat.st_ino, stat.st_mtime_ns, stat.st_size, stat.st_mode
+    return stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size, stat.st_mode
 
 
 def _identity(path: Path) -> Signature:

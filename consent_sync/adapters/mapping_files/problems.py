@@ -42,6 +42,7 @@ class Code(StrEnum):
     OPPOSITE_LINES = "mapping-opposite-lines"
     ATTRIBUTES = "mapping-attributes"
     DUPLICATE_NAME = "mapping-duplicate-name"
+    NOT_STORED = "mapping-not-stored"
 
     NO_FILES = "mapping-no-files"
     FILE_NOT_READ = "mapping-file-not-read"

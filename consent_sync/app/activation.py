@@ -1,0 +1,92 @@
+"""How an edited file becomes the version in force: read, checked, stored, and only then used.
+
+A version decides nothing before it is durable. So whenever the process dies, every decision in the
+ledger names a version that the store has whole.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator
+
+from consent_sync.adapters.mapping_files import (
+    Code,
+    FolderReading,
+    MappingFolder,
+    Problem,
+    Reload,
+)
+from consent_sync.adapters.mapping_files.problems import WHOLE_FILE
+from consent_sync.domain.errors import StoreError
+from consent_sync.domain.mapping import Mapping
+from consent_sync.domain.versions import differences
+from consent_sync.ports.clock import Clock
+from consent_sync.ports.versions import MappingVersion, VersionHistory, Versions
+
+
+class Activation:
+    """Puts what the mapping files say in force, and keeps the history of it."""
+
+    def __init__(self, folder: MappingFolder, versions: Versions, clock: Clock) -> None:
+        self._folder = folder
+        self._versions = versions
+        self._clock = clock
+
+    async def start(self) -> Reload:
+        """Begin with the versions that were last in force, then take the files as they are now.
+
+        Raises StoreError when the versions cannot be read.
+        """
+        await self.remember()
+        return await self.refresh()
+
+    async def remember(self) -> None:
+        """Put the versions in force that were so last; raises StoreError."""
+        self._folder.remember(await last_good(self._versions))
+
+    async def refresh(self) -> Reload:
+        """Read the folder and put in force what is good; a problem leaves the last good version."""
+        reading = await asyncio.to_thread(self._folder.read)
+        new = tuple(self._new_versions(reading))
+        if new:
+            try:
+                await self._versions.keep_versions(new)
+            except StoreError as error:
+                # What cannot be proved later must not decide anything.
+                return self._folder.leave(reading, _not_stored(new[0].file, error))
+        return self._folder.put(reading)
+
+    async def watch(self, on_change: Callable[[Reload], None]) -> None:
+        """Go on with every change of the files until cancelled, and tell of it."""
+        await self._folder.watch(on_change, self.refresh)
+
+    def _new_versions(self, reading: FolderReading) -> Iterator[MappingVersion]:
+        now, before = self._clock.now(), self._folder.current()
+        after = {one.name: one for one in reading.in_force.values()}
+        texts = {one.file: one.data for one in reading.files}
+        # Ends first: a mapping that got another name ended under the old one.
+        for name in sorted(before.keys() - after.keys()):
+            old = before[name]
+            yield MappingVersion(name, now, old.file, None, differences(old, None))
+        for name in sorted(after):
+            old_one, new = before.get(name), after[name]
+            if old_one is None or _identity(old_one) != _identity(new):
+                difference = differences(old_one, new)
+                yield MappingVersion(name, now, new.file, new, difference, texts.get(new.file, b""))
+
+
+async def last_good(history: VersionHistory) -> dict[str, Mapping]:
+    """Return the mappings that were last in force, by file; raise StoreError."""
+    return {
+        one.file: one.content
+        for one in await history.versions_in_force()
+        if one.content is not None
+    }
+
+
+def _identity(mapping: Mapping) -> tuple[str, str]:
+    return mapping.version, mapping.file
+
+
+def _not_stored(file: str, error: StoreError) -> Problem:
+    found = f"a change that could not be stored: {error}"
+    expected = "a version that the database keeps before it decides anything"
+    return Problem(Code.NOT_STORED, file, WHOLE_FILE, found, expected)

@@ -1,0 +1,271 @@
+"""From an edited file to the version in force, and what survives a restart."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from consent_sync.adapters.clock import SystemClock
+from consent_sync.adapters.mapping_files import Change, Code, MappingFolder, Reload
+from consent_sync.adapters.storage.memory import MemoryStore
+from consent_sync.app.activation import Activation
+from consent_sync.domain.errors import StoreError
+from consent_sync.ports.versions import MappingVersion
+from tests.mapping_files.samples import HEAD, LINES
+
+GOOD = HEAD + LINES
+OTHER = GOOD.replace("email", "sms")
+BAD = GOOD.replace("actito:", "aktito:")
+
+
+class Desk:
+    """A folder, a store, and processes that come and go over them."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.store = MemoryStore(SystemClock())
+
+    def write(self, name: str, text: str) -> None:
+        (self.path / name).write_bytes(text.encode())
+
+    async def begin(self) -> tuple[MappingFolder, Activation, Reload]:
+        """Start a process anew over what is there."""
+        await self.store.close()
+        await self.store.open()
+        folder = MappingFolder(self.path, SystemClock())
+        activation = Activation(folder, self.store, SystemClock())
+        return folder, activation, await activation.start()
+
+    async def history(self) -> list[tuple[str, str, str]]:
+        rows = await self.store.versions(None, before=None, limit=100)
+        return [(one.mapping, one.file, one.version) for one in reversed(rows)]
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
+
+
+async def test_a_version_is_kept_whole_before_it_is_used(desk: Desk) -> None:
+    """What is in force stands in the store, its text to the byte and its difference."""
+    desk.write("a.yaml", "# ä remark\r\n" + GOOD)
+    folder, activation, _ = await desk.begin()
+    first = folder.current()["brand-a"]
+    desk.write("a.yaml", OTHER)
+    await activation.refresh()
+    second = folder.current()["brand-a"]
+    kept = [await desk.store.version_by_number(number) for number in (1, 2)]
+
+    assert [one.content if one else None for one in kept] == [first, second]
+    assert kept[0] is not None
+    assert kept[1] is not None
+    assert kept[0].text == ("# ä remark\r\n" + GOOD).encode()
+    assert [(one.name, one.before, one.after) for one in kept[1].difference] == [
+        ("Newsletter", "{channel: email}, two-way", "{channel: sms}, two-way")
+    ]
+
+
+async def test_a_restart_over_the_same_files_changes_nothing(desk: Desk) -> None:
+    """Starting again neither adds to the history nor tells of a change."""
+    desk.write("a.yaml", GOOD)
+    await desk.begin()
+    folder, _, reload = await desk.begin()
+
+    assert reload.changes == ()
+    assert list(folder.current()) == ["brand-a"]
+    assert len(await desk.history()) == 1
+
+
+@pytest.mark.parametrize("text", [BAD, "", "name: [", "\x00"])
+async def test_the_last_good_version_holds_over_a_restart(desk: Desk, text: str) -> None:
+    """A file that is bad when the process starts does not take its mapping away."""
+    desk.write("a.yaml", GOOD)
+    desk.write("b.yaml", GOOD.replace("brand-a", "brand-b"))
+    before, _, _ = await desk.begin()
+    desk.write("a.yaml", text)
+    folder, _, reload = await desk.begin()
+
+    assert folder.current() == before.current()
+    assert reload.kept == ("brand-a",)
+    assert {problem.file for problem in reload.problems} == {"a.yaml"}
+
+
+async def test_a_vanished_folder_holds_over_a_restart(desk: Desk) -> None:
+    """A folder that is gone, or empty, when the process starts ends no mapping."""
+    desk.path /= "mappings"
+    desk.path.mkdir()
+    desk.write("a.yaml", GOOD)
+    await desk.begin()
+    desk.path.rename(desk.path.with_name("elsewhere"))
+    gone, _, reload = await desk.begin()
+    desk.path.mkdir()
+    empty, _, again = await desk.begin()
+
+    assert list(gone.current()) == list(empty.current()) == ["brand-a"]
+    assert [one.code for one in (*reload.problems, *again.problems)] == [Code.FOLDER] * 2
+    assert len(await desk.history()) == 1
+
+
+async def test_a_file_removed_while_nothing_ran_ends_its_mapping(desk: Desk) -> None:
+    """The end of a mapping is part of the history, and comes only once."""
+    desk.write("a.yaml", GOOD)
+    desk.write("b.yaml", GOOD.replace("brand-a", "brand-b"))
+    folder, _, _ = await desk.begin()
+    version = folder.current()["brand-b"].version
+    (desk.path / "b.yaml").unlink()
+    folder, _, reload = await desk.begin()
+    await desk.begin()
+
+    assert list(folder.current()) == ["brand-a"]
+    assert reload.changes == (Change("brand-b", version, None),)
+    assert (await desk.history())[2:] == [("brand-b", "b.yaml", "")]
+
+
+async def test_a_renamed_file_is_remembered_under_its_new_name(desk: Desk) -> None:
+    """The last good version is found again by the file it came from, whatever that is called."""
+    desk.write("a.yaml", GOOD)
+    folder, activation, _ = await desk.begin()
+    (desk.path / "a.yaml").rename(desk.path / "b.yaml")
+    await activation.refresh()
+    desk.write("b.yaml", BAD)
+    folder, _, reload = await desk.begin()
+    history = await desk.history()
+
+    assert folder.current()["brand-a"].file == "b.yaml"
+    assert reload.kept == ("brand-a",)
+    assert [file for _, file, _ in history] == ["a.yaml", "b.yaml"]
+    assert len({version for _, _, version in history}) == 1
+
+
+async def test_a_mapping_with_a_new_name_ends_under_the_old_one(desk: Desk) -> None:
+    """Both rows are kept together, so that never both names or none are in force."""
+    desk.write("a.yaml", GOOD)
+    _, activation, _ = await desk.begin()
+    desk.write("a.yaml", GOOD.replace("brand-a", "brand-z"))
+    await activation.refresh()
+    history = await desk.history()
+
+    assert [(name, bool(version)) for name, _, version in history] == [
+        ("brand-a", True),
+        ("brand-a", False),
+        ("brand-z", True),
+    ]
+    assert [one.mapping for one in await desk.store.versions_in_force()] == ["brand-z"]
+
+
+class FullStore(MemoryStore):
+    """Keeps no version while it is full."""
+
+    full = False
+    tries = 0
+
+    async def keep_versions(self, versions: Sequence[MappingVersion]) -> None:
+        self.tries += 1
+        if self.full:
+            raise StoreError("the disk is full")
+        await super().keep_versions(versions)
+
+
+async def test_what_cannot_be_kept_decides_nothing(desk: Desk) -> None:
+    """While the store keeps nothing the version before stays, and it is tried again by itself."""
+    desk.store = store = FullStore(SystemClock())
+    desk.write("a.yaml", GOOD)
+    folder, activation, _ = await desk.begin()
+    before = folder.current()
+    store.full = True
+    desk.write("a.yaml", OTHER)
+    async with watching(activation) as told:
+        reload = await next_of(told)
+
+        assert [problem.code for problem in reload.problems] == [Code.NOT_STORED]
+        assert "the disk is full" in str(reload.problems[0])
+        assert folder.current() == before
+        assert folder.kept() == ("brand-a",)
+
+        store.full = False
+        reload = await next_of(told)
+
+    assert [change.name for change in reload.changes] == ["brand-a"]
+    assert folder.current()["brand-a"].lines[0].node.channel == "sms"
+    assert folder.problems() == ()
+
+
+async def test_a_change_is_in_force_within_two_seconds(desk: Desk) -> None:
+    """From the moment of saving, with the system's notices and the real clock."""
+    desk.write("a.yaml", GOOD)
+    folder, activation, _ = await desk.begin()
+    loop = asyncio.get_running_loop()
+    async with watching(activation) as told:
+        await asyncio.sleep(0.05)
+        for text in (OTHER, GOOD):
+            saved = loop.time()
+            desk.write("a.yaml", text)
+            await next_of(told)
+
+            assert loop.time() - saved < 2
+
+    assert folder.current()["brand-a"].lines[0].node.channel == "email"
+
+
+async def test_a_file_written_in_pieces_is_kept_once(desk: Desk) -> None:
+    """Half a file is never a version of its own."""
+    desk.write("a.yaml", GOOD)
+    _, activation, _ = await desk.begin()
+    text = GOOD + "".join(f"  - {{id: S{n}, value: {{purpose: p{n}}}}}\n" for n in range(20))
+    async with watching(activation) as told:
+        await asyncio.sleep(0.05)
+        with (desk.path / "a.yaml").open("wb", buffering=0) as stream:
+            for start in range(0, len(text), 40):
+                stream.write(text[start : start + 40].encode())
+                await asyncio.sleep(0.02)
+        await next_of(told)
+
+    assert len(await desk.history()) == 2
+
+
+@contextlib.asynccontextmanager
+async def watching(activation: Activation) -> AsyncIterator["asyncio.Queue[Reload]"]:
+    told: asyncio.Queue[Reload] = asyncio.Queue()
+    task = asyncio.create_task(activation.watch(told.put_nowait))
+    try:
+        yield told
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def next_of(told: "asyncio.Queue[Reload]") -> Reload:
+    return await asyncio.wait_for(told.get(), 10)
+
+
+class DyingStore(MemoryStore):
+    """The process dies right after the versions are durable."""
+
+    async def keep_versions(self, versions: Sequence[MappingVersion]) -> None:
+        await super().keep_versions(versions)
+        raise asyncio.CancelledError
+
+
+async def test_killed_between_keeping_and_using(desk: Desk) -> None:
+    """A version that was kept and never used is in force after the start, and kept once."""
+    desk.write("a.yaml", GOOD)
+    await desk.begin()
+    desk.write("a.yaml", OTHER)
+    folder = MappingFolder(desk.path, SystemClock())
+    dying = DyingStore(SystemClock())
+    dying._data = desk.store._data
+    await dying.open()
+    activation = Activation(folder, dying, SystemClock())
+    with pytest.raises(asyncio.CancelledError):
+        await activation.start()
+    assert folder.current()["brand-a"].lines[0].node.channel == "email"
+
+    desk.write("a.yaml", BAD)
+    folder, _, reload = await desk.begin()
+
+    assert folder.current()["brand-a"].lines[0].node.channel == "sms"
+    assert reload.kept == ("brand-a",)
+    assert len(await desk.history()) == 2
