@@ -98,6 +98,7 @@ async def build(settings: Settings, *, clock: Clock | None = None) -> Applicatio
         retry=_retry(settings),
         index=index,
         observer=observer,
+        account_of=lambda mapping: owner(settings, mapping.account),
     )
     intake = Intake(
         store,

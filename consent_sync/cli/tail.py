@@ -46,7 +46,7 @@ def command(
     def name(person: str) -> str:
         if persons:
             profile = unresolved_profile_id(person)
-            return person if profile is None else f"profile {profile}"
+            return person.lstrip("\0") if profile is None else f"profile {profile}"
         return fingerprint(person) if fingerprint is not None else "-"
 
     try:

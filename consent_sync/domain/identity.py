@@ -1,9 +1,16 @@
 """Who a person is on each side, and the names of the sides."""
 
 import hashlib
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+_STAND_IN: Final = "\x00"
+"""Begins every key that is no person's: a character that keeps it apart from what platforms send."""
+
+_PROFILE: Final = f"{_STAND_IN}profile:"
+_HOMELESS: Final = f"{_STAND_IN}homeless"
 
 
 class Side(StrEnum):
@@ -60,14 +67,36 @@ def person_from_actito_key(key: str, how: Normalise) -> str:
 
 
 def unresolved_person(profile_id: str) -> str:
-    """Return the stand-in person key of an Actito profile whose unique key is not known yet.
-
-    The control character keeps it apart from every key a platform can send.
-    """
-    return f"\x00profile:{profile_id}"
+    """Return the stand-in person key of an Actito profile whose unique key is not known yet."""
+    return f"{_PROFILE}{profile_id}"
 
 
 def unresolved_profile_id(person: str) -> str | None:
-    """Return the profile id behind a stand-in person key, or None for a real person key."""
-    prefix = "\x00profile:"
-    return person.removeprefix(prefix) if person.startswith(prefix) else None
+    """Return the profile id behind a stand-in person key, or None for any other key."""
+    return person.removeprefix(_PROFILE) if person.startswith(_PROFILE) else None
+
+
+def homeless(accounts: Collection[str] | None) -> Subject:
+    """Return who Didomi's events wait for while these accounts have no mapping in force.
+
+    They all wait together, in the order of their arrival; None stands for all accounts.
+    """
+    return Subject(
+        "", _HOMELESS if accounts is None else f"{_HOMELESS}:{','.join(sorted(accounts))}"
+    )
+
+
+def accounts_of_homeless(subject: Subject) -> frozenset[str] | None:
+    """Return whose mappings the events of `homeless` wait for; None for those of all accounts."""
+    _, named, accounts = subject.person.removeprefix(_HOMELESS).partition(":")
+    return frozenset(accounts.split(",")) if named else None
+
+
+def is_homeless(subject: Subject) -> bool:
+    """Say whether this stands for events that no mapping has taken yet."""
+    return not subject.mapping and subject.person.startswith(_HOMELESS)
+
+
+def is_stand_in(person: str) -> bool:
+    """Say whether a person key stands for somebody who is still to be found."""
+    return person.startswith(_STAND_IN)

@@ -9,10 +9,11 @@ from consent_sync.domain.identity import (
     Names,
     Side,
     Subject,
+    homeless,
+    is_stand_in,
     person_from_actito_key,
     person_from_ouid,
     unresolved_person,
-    unresolved_profile_id,
 )
 from consent_sync.domain.mapping import Mapping
 from consent_sync.domain.moments import MINUTE, Micros
@@ -72,7 +73,8 @@ class Intake:
         """Store a Didomi delivery for every mapping in force; raise RefusedError when it is none.
 
         With `accounts` only for the mappings of these, because an event does not say whose it
-        is. Events of people without an organisation user id are stored and concern nobody.
+        is. While none of them is in force the events wait for one. Events of people without an
+        organisation user id are stored and concern nobody.
         """
         arrivals = self._didomi.arrivals(body)
         mappings: Collection[Mapping] = self._mappings.current().values()
@@ -88,7 +90,9 @@ class Intake:
                     digest=arrival.digest,
                     received_at=now,
                     body=arrival.body,
-                    subjects=everywhere(arrival.names.ouid, mappings),
+                    subjects=everywhere(arrival.names.ouid, mappings)
+                    if mappings
+                    else waiting_for_mapping(arrival.names.ouid, accounts),
                     repeatable=False,
                 )
                 for arrival in arrivals
@@ -166,6 +170,11 @@ def everywhere(ouid: str, mappings: Iterable[Mapping]) -> tuple[Subject, ...]:
     return tuple(Subject(name, person) for name, person in found if real(person))
 
 
+def waiting_for_mapping(ouid: str, accounts: Collection[str] | None) -> tuple[Subject, ...]:
+    """Return who an event waits for while none of these accounts has a mapping in force."""
+    return (homeless(accounts),) if ouid.strip() else ()
+
+
 def real(person: str) -> bool:
     """Say whether a person key is one a platform may name; our own stand-ins are not."""
-    return bool(person) and unresolved_profile_id(person) is None
+    return bool(person) and not is_stand_in(person)

@@ -10,10 +10,10 @@ from consent_sync.domain.consent import Choice, Statement
 from consent_sync.domain.identity import (
     Side,
     Subject,
+    is_stand_in,
     person_from_actito_key,
     person_from_ouid,
     unresolved_person,
-    unresolved_profile_id,
 )
 from consent_sync.domain.ledger import LedgerRecord
 from consent_sync.domain.lines import line_state
@@ -294,4 +294,4 @@ def _waiting(mapping: Mapping, item: StoredItem) -> TimelineEntry:
 
 
 def _real(person: str) -> bool:
-    return bool(person) and unresolved_profile_id(person) is None
+    return bool(person) and not is_stand_in(person)

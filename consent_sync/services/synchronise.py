@@ -1,5 +1,6 @@
 """One turn of one person: gather what waits, decide by the rules, write once per side, settle."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from consent_sync.domain.errors import AbsentError, TemporaryError
@@ -7,6 +8,7 @@ from consent_sync.domain.events import ProfileMissing, ProfileReading
 from consent_sync.domain.identity import (
     Side,
     Subject,
+    is_homeless,
     person_from_actito_key,
     unresolved_profile_id,
 )
@@ -21,6 +23,7 @@ from consent_sync.ports.observer import TurnObserver
 from consent_sync.ports.platforms import ConsentPlatform, ProfilePlatform
 from consent_sync.ports.receiver import ActitoReceiver, DidomiReceiver
 from consent_sync.ports.store import Settlement, Store, Turn
+from consent_sync.services.homes import Homes
 from consent_sync.services.profiles import ProfileIndex
 from consent_sync.services.progress import TurnTools
 from consent_sync.services.records import record_of
@@ -52,10 +55,16 @@ class Synchroniser:
     retry: RetryPolicy
     index: ProfileIndex
     observer: TurnObserver
+    account_of: Callable[[Mapping], str] = lambda mapping: mapping.account
     fresh: dict[Subject, ProfileReading] = field(default_factory=dict)
 
     async def take(self, turn: Turn) -> None:
         """Take one turn from its items to its settlement; raises StoreError when that fails."""
+        if is_homeless(turn.subject):
+            homes = Homes(self.mappings, self.store, self.didomi, self.clock, self.account_of)
+            outcome = await homes.take(turn)
+            self.observer.turn(turn.subject, None, outcome)
+            return
         mapping = self.mappings.current().get(turn.subject.mapping)
         if mapping is None:
             await self._mapping_away(turn)

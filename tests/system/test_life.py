@@ -208,6 +208,22 @@ async def test_mapping_that_goes_and_comes_back_loses_nothing(tmp_path: Path) ->
         await place.agree(eva, "Newsletter", False)
 
 
+async def test_what_came_before_any_mapping_is_applied_by_itself(tmp_path: Path) -> None:
+    """Started with a file that is still wrong: the choices wait, also for the next start."""
+    async with town(tmp_path, mappings={"brand-a": "name: brand-a\n"}) as place:
+        gus = place.person("gus", Newsletter=True)
+        reply = await place.didomi_says(didomi_event(gus.ouid, "gus-1", moment(), Newsletter=False))
+        await place.service.stop()
+        await place.service.start()
+        file = place.service.mappings / "brand-a.yaml"
+        file.write_text(MAPPING)
+        await until("it is in force", lambda: ready(place))
+
+        await place.agree_in_actito(gus, "Newsletter", False)
+
+    assert reply.status == 200
+
+
 async def noticed(file: Path, told: Callable[[], bool]) -> None:
     """Wait until a change is noticed; a watch that was just beginning may have missed the first."""
     for _ in range(100):
@@ -220,6 +236,10 @@ async def noticed(file: Path, told: Callable[[], bool]) -> None:
 
 async def not_ready(place: Town) -> bool:
     return (await place.get("/readyz")).status == 503
+
+
+async def ready(place: Town) -> bool:
+    return not await not_ready(place)
 
 
 # --- what it leaves behind ---

@@ -6,7 +6,7 @@ from consent_sync.adapters.storage.counting import Counting
 from consent_sync.adapters.storage.digests import Digests
 from consent_sync.adapters.storage.keys import event_key, person_key
 from consent_sync.adapters.storage.statements import SqlValue, Statements
-from consent_sync.domain.identity import Subject, unresolved_profile_id
+from consent_sync.domain.identity import Subject, is_stand_in
 from consent_sync.domain.moments import Micros
 from consent_sync.ports.store import NewEvent, RefusedRequest
 
@@ -42,7 +42,7 @@ class Persons:
             self._counting.person += 1
             number = self._numbers[subject] = self._counting.person
             self._fresh.append((number, self._keys[subject], *subject))
-            self._people += unresolved_profile_id(subject.person) is None
+            self._people += not is_stand_in(subject.person)
         return number
 
     def write(self) -> None:

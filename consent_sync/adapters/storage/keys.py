@@ -2,7 +2,7 @@
 
 import hashlib
 
-from consent_sync.domain.identity import Subject, unresolved_profile_id
+from consent_sync.domain.identity import Subject, is_stand_in
 from consent_sync.ports.store import NewEvent, Settlement
 
 
@@ -16,7 +16,7 @@ def profile_key(settlement: Settlement) -> bytes | None:
     """Return the hash of the person's Actito profile; a stand-in for a person has none."""
     mapping, person = settlement.subject
     profile_id = settlement.state.names.profile_id
-    if not profile_id or unresolved_profile_id(person) is not None:
+    if not profile_id or is_stand_in(person):
         return None
     return person_key(Subject(mapping, profile_id))
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from consent_sync.domain.identity import Side, Subject, unresolved_profile_id
+from consent_sync.domain.identity import Side, Subject, is_stand_in
 from consent_sync.domain.ledger import LedgerRecord, Write
 from consent_sync.domain.moments import Micros
 from consent_sync.domain.state import PersonState
@@ -116,7 +116,7 @@ class Data:
                 subject.mapping == mapping
                 and person.state is not None
                 and person.state.names.profile_id == profile_id
-                and unresolved_profile_id(subject.person) is None
+                and not is_stand_in(subject.person)
             ):
                 return subject.person
         return None
@@ -140,7 +140,7 @@ class Data:
             oldest_waiting_optout_at=min(optouts, default=None),
             held=sum(person.summary.held for person in persons),
             failed=sum(person.summary.failed for person in persons),
-            persons=sum(unresolved_profile_id(one.person) is None for one in self.persons),
+            persons=sum(not is_stand_in(one.person) for one in self.persons),
         )
 
     def _side(self, side: Side) -> SideStatus:
