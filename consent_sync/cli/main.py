@@ -15,6 +15,7 @@ from consent_sync.cli import (
     doctor,
     events,
     explain,
+    mappings,
     schema,
     serve,
     settings,
@@ -91,6 +92,7 @@ app.command("tail")(tail.command)
 app.add_typer(events.app, name="events")
 app.command("settings")(settings.command)
 app.command("doctor")(doctor.command)
+app.add_typer(mappings.app, name="mappings")
 app.command("validate")(validate.command)
 app.command("schema")(schema.command)
 

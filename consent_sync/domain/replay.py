@@ -13,6 +13,7 @@ from consent_sync.domain.actito_looks import (
 from consent_sync.domain.consent import WriteOutcome
 from consent_sync.domain.didomi_items import fold_didomi_item
 from consent_sync.domain.didomi_looks import fold_user_missing, fold_user_reading
+from consent_sync.domain.errors import AbsentError
 from consent_sync.domain.events import (
     DidomiItem,
     Item,
@@ -35,19 +36,26 @@ from consent_sync.domain.verdicts import Kind, Verdict
 def replay(
     records: Iterable[LedgerRecord],
     items: MappingView[int, Item],
-    mapping: Mapping,
+    versions: MappingView[str, Mapping],
     rules: Rules,
     subject: Subject,
 ) -> PersonState:
     """Return the state that these records lead to, oldest first.
 
     `items` holds what the stored events say, by event number; one that could not be read is left
-    out. The mapping is taken as it is now, whatever version the records name.
+    out. Each record is taken under the version of the mapping that decided it; `versions` holds
+    those by their hash. Raises AbsentError for a record whose version is not there.
     """
     state = PersonState()
     turn: _Turn | None = None
     for record in records:
         if turn is None or not record.continues:
+            mapping = versions.get(record.mapping_version)
+            if mapping is None:
+                raise AbsentError(
+                    f"version {record.mapping_version} of {record.mapping_file}, which decided, "
+                    "is not there"
+                )
             turn = _Turn(state, items, Context(subject, mapping, rules, record.at))
         state = turn.end(record)
     return state

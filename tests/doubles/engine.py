@@ -90,6 +90,7 @@ class Engine:
         didomi: DidomiWorld | None = None,
     ) -> None:
         self.mapping = mapping
+        self.versions = {mapping.version: mapping}
         self.rules = rules or Rules()
         self.retry = retry or RetryPolicy()
         # Engines that share one organisation in Didomi share its clock too.
@@ -241,4 +242,6 @@ class Engine:
 
     def with_mapping(self, **changes: Any) -> None:
         """Change the mapping in force."""
-        self.mapping = replace(self.mapping, **changes)
+        version = f"version-{len(self.versions) + 1}"
+        self.mapping = replace(self.mapping, **{"version": version, **changes})
+        self.versions[self.mapping.version] = self.mapping

@@ -134,6 +134,6 @@ async def test_the_ledger_tells_the_same_story(engine: Engine) -> None:
     await until_it_rests(engine)
     records: list[LedgerRecord] = engine.lane(ANN).records
 
-    again = replay(records, engine.items, engine.mapping, engine.rules, engine.subject(ANN))
+    again = replay(records, engine.items, engine.versions, engine.rules, engine.subject(ANN))
 
     assert again == engine.lane(ANN).state
