@@ -4,6 +4,7 @@ from collections.abc import Mapping as MappingView
 from dataclasses import replace
 from typing import Any
 
+from consent_sync.domain.actito_hints import Hint
 from consent_sync.domain.consent import (
     Agreed,
     Choice,
@@ -14,8 +15,16 @@ from consent_sync.domain.consent import (
     Statement,
     WriteOutcome,
 )
-from consent_sync.domain.events import ConsentEvent, DidomiItem, EventKind, Item, ProfileHint
-from consent_sync.domain.identity import Side, Subject
+from consent_sync.domain.events import (
+    ConsentEvent,
+    DidomiItem,
+    EventKind,
+    Item,
+    ProfileHint,
+    ProfileReading,
+    UserReading,
+)
+from consent_sync.domain.identity import Names, Side, Subject
 from consent_sync.domain.lines import Context
 from consent_sync.domain.mapping import Line, Mapping
 from consent_sync.domain.moments import SECOND, Micros
@@ -108,3 +117,23 @@ def a_snapshot(updated: float, nodes: MappingView[Node, Choice], **more: Any) ->
 def received(content: DidomiItem | ProfileHint, when: float) -> Item:
     """Return a stored item."""
     return Item(7, at(when), content)
+
+
+def a_hint(when: float, **subscriptions: bool) -> Hint:
+    """Return an Actito webhook about Ann that was received at a moment."""
+    content = ProfileHint(Names(actito_key="ann@example.com", profile_id="1042"), subscriptions)
+    return Hint(received(content, when), content)
+
+
+def a_reading(when: float, **subscriptions: bool) -> ProfileReading:
+    """Return what Actito held when it was asked at a moment; the answer took a second."""
+    names = Names(actito_key="ann@example.com", profile_id="1042")
+    return ProfileReading(at(when), at(when + 1), names, subscriptions)
+
+
+def a_user_reading(
+    when: float, nodes: MappingView[Node, Choice], *, dated: float | None = None
+) -> UserReading:
+    """Return what Didomi held when it was asked at a moment, and since when by its own date."""
+    updated = None if dated is None else at(dated)
+    return UserReading(at(when), at(when + 1), updated, ConsentTree(dict(nodes)))
