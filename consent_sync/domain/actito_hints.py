@@ -4,7 +4,7 @@ A webhook carries no time and may be late, doubled or partial: either it shows e
 agreed, or the profile is read and the reading decides.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from consent_sync.domain.consent import Agreed, Choice
 from consent_sync.domain.events import Item, ProfileHint
@@ -24,6 +24,7 @@ from consent_sync.domain.mapping import Line
 from consent_sync.domain.moments import Micros
 from consent_sync.domain.state import LineState, PersonState, Presence
 from consent_sync.domain.translate import choice_from_subscription
+from consent_sync.domain.values import replaced
 from consent_sync.domain.verdicts import Verdict
 
 
@@ -47,7 +48,7 @@ def fold_hint(state: PersonState, hint: Hint, context: Context) -> Outcome:
 
     The verdict is None when a look is needed.
     """
-    state = replace(state, names=merged_names(state.names, hint.content.names))
+    state = replaced(state, names=merged_names(state.names, hint.content.names))
     if state.profile is not Presence.PRESENT or not _shows_agreed(state, hint, context):
         return Outcome(state)
     fresh = False
@@ -133,7 +134,7 @@ def said_again(known: LineState, choice: Choice, at: Micros, context: Context) -
         return known
     if at <= latest.not_after or echoes(known, at, context):
         return known
-    return replace(known, latest={**known.latest, Side.ACTITO: replace(latest, not_after=at)})
+    return replaced(known, latest={**known.latest, Side.ACTITO: replaced(latest, not_after=at)})
 
 
 def echoes(known: LineState, at: Micros, context: Context) -> bool:

@@ -1,7 +1,7 @@
 """What Actito was seen to hold, against what was agreed and what its webhooks hinted at."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from consent_sync.domain.actito_hints import (
     Hint,
@@ -33,6 +33,7 @@ from consent_sync.domain.mapping import Line
 from consent_sync.domain.moments import OPEN, Micros
 from consent_sync.domain.state import LineState, PersonState, Presence
 from consent_sync.domain.translate import choice_from_subscription
+from consent_sync.domain.values import replaced
 from consent_sync.domain.verdicts import Entry, Kind, Verdict
 
 
@@ -43,7 +44,7 @@ def fold_profile_reading(
 
     `hints` are the webhooks of this turn that asked for the look.
     """
-    state = replace(state, profile=Presence.PRESENT, names=merged_names(state.names, seen.names))
+    state = replaced(state, profile=Presence.PRESENT, names=merged_names(state.names, seen.names))
     touched: set[str] = set()
     entries: list[Entry] = []
     for line in context.mapping.lines:
@@ -73,12 +74,14 @@ def fold_profile_missing(
     """
     told = _refused_by_hints(state, hints, seen.read_at, context)
     lines = {
-        name: replace(
+        name: replaced(
             known, agreed={side: held for side, held in known.agreed.items() if side != Side.ACTITO}
         )
         for name, known in told.state.lines.items()
     }
-    return replace(told, state=replace(told.state, profile=Presence.MISSING, lines=lines, sent={}))
+    return replaced(
+        told, state=replaced(told.state, profile=Presence.MISSING, lines=lines, sent={})
+    )
 
 
 def fold_unread_hints(state: PersonState, hints: Sequence[Hint], context: Context) -> Outcome:
@@ -109,7 +112,7 @@ def _refused_by_hints(
 
 def _anew_in_didomi(state: PersonState) -> PersonState:
     """Somebody with a new choice may have come to Didomi meanwhile: it is looked at once more."""
-    return replace(state, user=Presence.UNKNOWN) if state.user is Presence.MISSING else state
+    return replaced(state, user=Presence.UNKNOWN) if state.user is Presence.MISSING else state
 
 
 @dataclass(frozen=True, slots=True)

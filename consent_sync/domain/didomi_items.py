@@ -1,6 +1,6 @@
 """What Didomi's webhooks say, taken into a person's state."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from consent_sync.domain.attributes import attributes_from
 from consent_sync.domain.consent import Agreed, Choice, ConsentTree, Pick, Statement
@@ -31,7 +31,8 @@ from consent_sync.domain.mapping import Line
 from consent_sync.domain.moments import OPEN, Micros
 from consent_sync.domain.own_events import is_own
 from consent_sync.domain.state import LineState, PersonState, Presence, Wanted
-from consent_sync.domain.translate import choice_at
+from consent_sync.domain.translate import choice_at, names_node
+from consent_sync.domain.values import replaced
 from consent_sync.domain.verdicts import Verdict
 
 CONFIRMED = "confirmed"
@@ -75,15 +76,15 @@ def _with_name(state: PersonState, ouid: str) -> PersonState:
     spellings = state.spellings
     if ouid and (not spellings or spellings[-1] != ouid):
         spellings = (*(one for one in spellings if one != ouid), ouid)[-5:]
-    names = state.names if state.names.ouid == ouid else replace(state.names, ouid=ouid)
-    return replace(state, names=names, spellings=spellings, user=Presence.PRESENT)
+    names = state.names if state.names.ouid == ouid else replaced(state.names, ouid=ouid)
+    return replaced(state, names=names, spellings=spellings, user=Presence.PRESENT)
 
 
 def _fold_deletion(state: PersonState, content: DidomiItem) -> Outcome:
     if content.kind is EventKind.CONSENT_USER_DELETED:
         # Didomi may have merged this record into another one of the same person: only a look tells.
         left = tuple(one for one in state.spellings if one != content.ouid)
-        state = replace(
+        state = replaced(
             without_didomi(state), user=Presence.UNKNOWN, spellings=left or state.spellings
         )
     return Outcome(
@@ -97,7 +98,7 @@ def _fold_pending(state: PersonState, event: ConsentEvent, item: Item) -> Outcom
     if event.status == PENDING and event.id not in state.pending:
         # Bounded, oldest out: an approval that comes for a forgotten one only counts as late.
         pending = dict(list(state.pending.items())[-19:])
-        state = replace(state, pending={**pending, event.id: item.received_at})
+        state = replaced(state, pending={**pending, event.id: item.received_at})
         return Outcome(state, verdict=Verdict.HELD_PENDING, reason="waits for approval in Didomi")
     reason = "waits for approval in Didomi"
     if event.status != PENDING:
@@ -120,6 +121,8 @@ def _fold_event(state: PersonState, event: ConsentEvent, item: Item, context: Co
         since = max(not_before, min(event.origin.not_after, item.received_at))
     added: list[tuple[str, Added]] = []
     for line in context.mapping.lines:
+        if not names_node(event.tree, line.node):
+            continue
         known = line_state(state, line)
         choice = choice_at(
             event.tree,
@@ -146,7 +149,7 @@ def _fold_event(state: PersonState, event: ConsentEvent, item: Item, context: Co
         state = with_line(state, line, known)
         added.append((line.id, how))
     pending = {key: at for key, at in state.pending.items() if key != event.id}
-    state = replace(state, pending=pending) if len(pending) != len(state.pending) else state
+    state = replaced(state, pending=pending) if len(pending) != len(state.pending) else state
     return _Folded(with_lists(state, event.tree, created), tuple(added))
 
 
@@ -172,9 +175,9 @@ def _with_event(
         if agreed is not None and ticked:
             if agreed.known or (latest is not None and latest.choice is Choice.GRANTED):
                 return _holding(known, said.choice, said.dated, said.not_after), Added.KNOWN
-            said = replace(said, not_before=min(said.not_before, agreed.as_of))
+            said = replaced(said, not_before=min(said.not_before, agreed.as_of))
         elif refused is not None and (latest is None or latest.dated < said.dated):
-            said = replace(
+            said = replaced(
                 said,
                 id=f"held-{refused}",
                 choice=Choice.DENIED,
@@ -358,7 +361,7 @@ def _with_metadata(
         for name, value in chosen.items()
         if name not in state.wanted or state.wanted[name].dated <= dated
     }
-    return replace(state, wanted={**state.wanted, **newer}) if newer else state
+    return replaced(state, wanted={**state.wanted, **newer}) if newer else state
 
 
 def _finish(

@@ -1,7 +1,5 @@
 """What Didomi was seen to hold, taken into a person's state."""
 
-from dataclasses import replace
-
 from consent_sync.domain.consent import Agreed, Choice, ConsentTree, Pick, Statement
 from consent_sync.domain.events import UserReading
 from consent_sync.domain.identity import Side
@@ -22,6 +20,7 @@ from consent_sync.domain.mapping import Line
 from consent_sync.domain.moments import MINUTE, Micros
 from consent_sync.domain.state import HeldList, LineState, PersonState, Presence
 from consent_sync.domain.translate import choice_at
+from consent_sync.domain.values import replaced
 
 _READ_LAG = MINUTE
 """How long Didomi may take to show what was written. Not documented; allowed for generously."""
@@ -29,7 +28,7 @@ _READ_LAG = MINUTE
 
 def fold_user_reading(state: PersonState, seen: UserReading, context: Context) -> PersonState:
     """Take in what Didomi held when it was asked; a first sight is a baseline, not a statement."""
-    state = replace(state, user=Presence.PRESENT)
+    state = replaced(state, user=Presence.PRESENT)
     dated = seen.read_at if seen.updated_at is None else seen.updated_at
     for line in context.mapping.lines:
         before = line_state(state, line)
@@ -42,7 +41,7 @@ def fold_user_reading(state: PersonState, seen: UserReading, context: Context) -
 
 def fold_user_missing(state: PersonState) -> PersonState:
     """Take in that Didomi has no such person: it holds nothing any more."""
-    return replace(without_didomi(state), user=Presence.MISSING)
+    return replaced(without_didomi(state), user=Presence.MISSING)
 
 
 def _line_after_reading(
@@ -145,15 +144,15 @@ def with_lists(state: PersonState, tree: ConsentTree, dated: Micros) -> PersonSt
         for pick, options in tree.picks.items()
         if pick not in state.picks or state.picks[pick].dated <= dated
     }
-    return replace(state, picks={**state.picks, **newer}) if newer else state
+    return replaced(state, picks={**state.picks, **newer}) if newer else state
 
 
 def without_didomi(state: PersonState) -> PersonState:
     """Return the person with nothing known any more of what Didomi holds."""
     lines = {
-        name: replace(
+        name: replaced(
             known, agreed={side: held for side, held in known.agreed.items() if side != Side.DIDOMI}
         )
         for name, known in state.lines.items()
     }
-    return replace(state, lines=lines, picks={})
+    return replaced(state, lines=lines, picks={})

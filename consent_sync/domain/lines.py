@@ -1,6 +1,6 @@
 """Small steps on one line's state: a statement added, a holding learnt, a refusal seen."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum, auto
 from functools import lru_cache
 from typing import Final
@@ -20,6 +20,7 @@ from consent_sync.domain.mapping import Line, Mapping, SyncMode
 from consent_sync.domain.moments import OPEN, Micros
 from consent_sync.domain.rules import Rules
 from consent_sync.domain.state import HeldList, LineState, PersonState, Presence
+from consent_sync.domain.values import replaced
 from consent_sync.domain.verdicts import Entry, Verdict
 
 REMEMBERED_WRITES: Final = 12
@@ -92,7 +93,7 @@ def _blank(shape: str) -> LineState:
 
 def with_line(state: PersonState, line: Line, changed: LineState) -> PersonState:
     """Return the person with one line replaced."""
-    return replace(state, lines={**state.lines, line.id: changed})
+    return replaced(state, lines={**state.lines, line.id: changed})
 
 
 def add_statement(line: Line, known: LineState, said: Statement) -> tuple[LineState, Added]:
@@ -115,27 +116,27 @@ def add_statement(line: Line, known: LineState, said: Statement) -> tuple[LineSt
             if said.choice is Choice.GRANTED:
                 return known, Added.OLDER
     return (
-        replace(known, latest={**known.latest, said.side: said}, held="", failed={}, unshown={}),
+        replaced(known, latest={**known.latest, said.side: said}, held="", failed={}, unshown={}),
         Added.NEW,
     )
 
 
 def tried_again(known: LineState) -> LineState:
     """Return the line without its failures: what is said once more is tried once more."""
-    return replace(known, failed={}, unshown={}) if known.failed else known
+    return replaced(known, failed={}, unshown={}) if known.failed else known
 
 
 def _narrowed(latest: Statement, said: Statement) -> Statement:
     """Return a statement with what a second telling of it says about when it was made."""
     if said.not_before <= latest.not_before:
         return latest
-    return replace(latest, not_before=said.not_before, delay=min(latest.delay, said.delay))
+    return replaced(latest, not_before=said.not_before, delay=min(latest.delay, said.delay))
 
 
 def _with_latest(known: LineState, said: Statement) -> LineState:
     if known.latest[said.side] is said:
         return known
-    return replace(known, latest={**known.latest, said.side: said})
+    return replaced(known, latest={**known.latest, said.side: said})
 
 
 def with_agreed(
@@ -144,14 +145,14 @@ def with_agreed(
     """Return the line with what this side holds; it still knows what it was told before."""
     before = known.agreed.get(side)
     agreed = Agreed(choice, as_of, before.known if before else {}, confirmed)
-    return replace(known, agreed={**known.agreed, side: agreed})
+    return replaced(known, agreed={**known.agreed, side: agreed})
 
 
 def with_refusal(known: LineState, side: Side, at: Micros) -> LineState:
     """Return the line with a moment at which this side was seen to hold a no."""
     if at <= known.refused_at.get(side, at - 1):
         return known
-    return replace(known, refused_at={**known.refused_at, side: at})
+    return replaced(known, refused_at={**known.refused_at, side: at})
 
 
 def delayed_by_first_sight(known: LineState, side: Side, at: Micros) -> LineState:
@@ -161,11 +162,11 @@ def delayed_by_first_sight(known: LineState, side: Side, at: Micros) -> LineStat
     as late beside it, however promptly the grant itself was received.
     """
     aged = {
-        other: replace(said, delay=max(said.delay, at - said.not_before))
+        other: replaced(said, delay=max(said.delay, at - said.not_before))
         for other, said in known.latest.items()
         if other is not side and said.choice is Choice.GRANTED
     }
-    return replace(known, latest={**known.latest, **aged}) if aged else known
+    return replaced(known, latest={**known.latest, **aged}) if aged else known
 
 
 def lifted(not_before: Micros, agreed: Agreed, rules: Rules) -> Micros:
@@ -203,15 +204,15 @@ def resolved(known: LineState, side: Side, choice: Choice) -> LineState:
     for write in took:
         told.update(write.told)
     before = known.agreed.get(side) or Agreed(choice, OPEN, confirmed=False)
-    agreed = replace(before, known={**before.known, **told})
+    agreed = replaced(before, known={**before.known, **told})
     ended = tuple(
-        replace(write, outcome=WriteOutcome.CONFIRMED) if write in took else write
+        replaced(write, outcome=WriteOutcome.CONFIRMED) if write in took else write
         for write in known.writes
     )
     unshown = known.unshown
     if before.choice is choice:
         unshown = {other: times for other, times in unshown.items() if other is not side}
-    return replace(known, writes=ended, agreed={**known.agreed, side: agreed}, unshown=unshown)
+    return replaced(known, writes=ended, agreed={**known.agreed, side: agreed}, unshown=unshown)
 
 
 def doubtful(known: LineState, side: Side) -> bool:
@@ -238,19 +239,19 @@ def fold_write(state: PersonState, write: Write, context: Context) -> PersonStat
             state = with_line(state, line, known)
     if write.attributes and (write.outcome is WriteOutcome.SENT or write.failure):
         # Refused values count as sent too: they are not tried again until they change.
-        state = replace(state, sent={**state.sent, **dict(write.attributes)})
+        state = replaced(state, sent={**state.sent, **dict(write.attributes)})
     if write.outcome is not WriteOutcome.SENT:
         return state
     if write.side is Side.ACTITO:
-        names = replace(state.names, profile_id=write.profile_id or state.names.profile_id)
-        return replace(state, profile=Presence.PRESENT, names=names)
-    state = replace(state, user=Presence.PRESENT)
+        names = replaced(state.names, profile_id=write.profile_id or state.names.profile_id)
+        return replaced(state, profile=Presence.PRESENT, names=names)
+    state = replaced(state, user=Presence.PRESENT)
     if write.lists:
         lists = {
             Pick(purpose, preference): HeldList(frozenset(options), write.dated)
             for purpose, preference, options in write.lists
         }
-        state = replace(state, picks={**state.picks, **lists})
+        state = replaced(state, picks={**state.picks, **lists})
     return state
 
 
@@ -258,7 +259,7 @@ def _line_after_write(
     known: LineState, write: Write, choice: Choice, context: Context
 ) -> LineState:
     if write.failure:
-        return replace(known, failed={**known.failed, write.side: write.failure})
+        return replaced(known, failed={**known.failed, write.side: write.failure})
     horizon = write.sent_at - 2 * context.rules.webhook_max_delay
     told = {
         other: Known(said.id, said.not_after)
@@ -269,14 +270,14 @@ def _line_after_write(
     recent = [one for one in known.writes if one.sent_at >= horizon or one.outcome in UNSURE]
     # The oldest unclear writes go last: what may still land must stay a possible cause.
     kept = [*recent, own][-REMEMBERED_WRITES:]
-    known = replace(known, writes=tuple(kept))
+    known = replaced(known, writes=tuple(kept))
     if write.outcome is not WriteOutcome.SENT:
         return known
     before = known.agreed.get(write.side)
     agreed = Agreed(
         choice, write.dated, {**(before.known if before else {}), **told}, confirmed=False
     )
-    known = replace(
+    known = replaced(
         known,
         agreed={**known.agreed, write.side: agreed},
         held="",

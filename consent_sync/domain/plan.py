@@ -4,7 +4,9 @@ Uncertainty can lower consent, never raise it.
 """
 
 from collections.abc import Mapping as MappingView
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
 
 from consent_sync.domain.consent import Choice, Pick, Statement
 from consent_sync.domain.identity import Normalise, Side
@@ -12,6 +14,7 @@ from consent_sync.domain.lines import Context, line_state, own_writes
 from consent_sync.domain.mapping import CreateFor, Line, Mapping, SyncMode
 from consent_sync.domain.rules import Rules
 from consent_sync.domain.state import LineState, PersonState, Presence
+from consent_sync.domain.values import replaced
 from consent_sync.domain.verdicts import Verdict
 
 
@@ -120,19 +123,19 @@ def plan_changes(
     waiting: set[str] = set()
     for line in context.mapping.lines:
         known = line_state(state, line)
-        wish = desired_choice(line, known, context.rules)
-        if wish.choice is Choice.NONE:
+        if not known.latest:
             continue
-        steps = [
-            _step(side, line, known, wish, state, context, looked)
-            for side in (Side.ACTITO, Side.DIDOMI)
-        ]
-        for side, step in zip((Side.ACTITO, Side.DIDOMI), steps, strict=True):
+        wish = desired_choice(line, known, context.rules)
+        steps = (
+            _step(Side.ACTITO, line, known, wish, state, context, looked),
+            _step(Side.DIDOMI, line, known, wish, state, context, looked),
+        )
+        for step in steps:
             if step.look:
-                looks.add(side)
+                looks.add(step.side)
                 waiting.add(line.id)
             elif step.write:
-                writes[side][line.id] = wish.choice
+                writes[step.side][line.id] = wish.choice
         decision = _decision(line, wish, steps)
         decisions.append(decision)
         if decision.verdict in {Verdict.HELD_REVIEW, Verdict.AMBIGUOUS_PERSON}:
@@ -151,11 +154,11 @@ def with_held(state: PersonState, plan: Plan) -> PersonState:
     """Return the person with each line marked as held where this plan holds it, else as free."""
     words = {one.line.id: one.verdict.value for one in plan.decisions if one.line.id in plan.held}
     changed = {
-        name: replace(known, held=words.get(name, ""))
+        name: replaced(known, held=words.get(name, ""))
         for name, known in state.lines.items()
         if known.held != words.get(name, "")
     }
-    return replace(state, lines={**state.lines, **changed}) if changed else state
+    return replaced(state, lines={**state.lines, **changed}) if changed else state
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +168,10 @@ class _Step:
     look: bool = False
     verdict: Verdict = Verdict.NO_CHANGE
     reason: str = ""
+
+
+_NOTHING_TO_DO: Final = {side: _Step(side) for side in Side}
+_WRITE: Final = {side: _Step(side, write=True, verdict=Verdict.APPLIED) for side in Side}
 
 
 def _step(
@@ -177,7 +184,7 @@ def _step(
     looked: frozenset[Side],
 ) -> _Step:
     if not may_write(side, line, context.mapping) or not _news(side, known, wish.choice):
-        return _Step(side)
+        return _NOTHING_TO_DO[side]
     if side in known.failed:
         return _Step(side, verdict=Verdict.FAILED, reason=known.failed[side])
     absent = (
@@ -188,7 +195,7 @@ def _step(
     if absent is not None:
         return absent
     if wish.choice is Choice.DENIED:
-        return _Step(side, write=True, verdict=Verdict.APPLIED)
+        return _WRITE[side]
     return _raise(side, line, known, state, context, looked)
 
 
@@ -225,7 +232,7 @@ def _raise(
             verdict=Verdict.HELD_REVIEW,
             reason=f"a late agreement; {_title(side)} was seen refused since it was given",
         )
-    return _Step(side, write=True, verdict=Verdict.APPLIED)
+    return _WRITE[side]
 
 
 def _absent_in_actito(
@@ -347,11 +354,9 @@ _WEIGHT = (
 """Of two sides of one line, the word that comes first here is the line's verdict."""
 
 
-def _decision(line: Line, wish: Desired, steps: list[_Step]) -> Decision:
-    chosen = next(
-        (step for verdict in _WEIGHT for step in steps if step.verdict is verdict),
-        None,
-    )
+def _decision(line: Line, wish: Desired, steps: Sequence[_Step]) -> Decision:
+    told = [step for step in steps if step.verdict in _WEIGHT]
+    chosen = min(told, key=lambda step: _WEIGHT.index(step.verdict)) if told else None
     if chosen is not None and chosen.verdict is not Verdict.APPLIED:
         return Decision(line, wish.choice, chosen.verdict, chosen.reason, chosen.side)
     if wish.conflict:
@@ -367,8 +372,11 @@ def _decision(line: Line, wish: Desired, steps: list[_Step]) -> Decision:
 
 
 def _names(statements: list[Statement]) -> str:
-    return " and ".join(sorted(_title(said.side) for said in statements))
+    return " and ".join(sorted([_title(said.side) for said in statements]))
+
+
+_TITLES: Final = {side: side.value.capitalize() for side in Side}
 
 
 def _title(side: Side) -> str:
-    return side.value.capitalize()
+    return _TITLES[side]

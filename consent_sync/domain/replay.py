@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from collections.abc import Mapping as MappingView
-from dataclasses import replace
 
 from consent_sync.domain.actito_hints import Hint, fold_hint
 from consent_sync.domain.actito_looks import (
@@ -30,6 +29,7 @@ from consent_sync.domain.mapping import Mapping
 from consent_sync.domain.plan import plan_changes, with_held
 from consent_sync.domain.rules import Rules
 from consent_sync.domain.state import PersonState
+from consent_sync.domain.values import replaced
 from consent_sync.domain.verdicts import Kind, Verdict
 
 
@@ -82,7 +82,7 @@ class _Turn:
 
     def _fold(self, fact: Fact) -> None:
         if isinstance(fact, ItemsTaken):
-            self._context = replace(self._context, now=fact.at)
+            self._context = replaced(self._context, now=fact.at)
             self._take(fact.events)
         elif isinstance(fact, ProfileReading | ProfileMissing):
             self._see_profile(fact)

@@ -24,6 +24,13 @@ def choice_at(tree: ConsentTree, node: Node, *, held: Choice, chosen: bool = Fal
     return Choice.DENIED if refused else Choice.NONE
 
 
+def names_node(tree: ConsentTree, node: Node) -> bool:
+    """Say whether the tree says anything about one node, or about the list it stands in."""
+    if node.option:
+        return Pick(node.purpose, node.preference) in tree.picks
+    return node in tree.nodes
+
+
 def choice_from_subscription(line: Line, *, subscribed: bool) -> Choice:
     """Return what being subscribed or not means on this line, in Didomi's sense."""
     return Choice.GRANTED if subscribed != line.inverted else Choice.DENIED

@@ -1,7 +1,7 @@
 """What a turn has learnt and done so far; everything in it ends in the ledger."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from consent_sync.domain.actito_hints import Hint
 from consent_sync.domain.actito_looks import fold_profile_missing, fold_profile_reading
@@ -15,6 +15,7 @@ from consent_sync.domain.mapping import Mapping
 from consent_sync.domain.retry import RetryPolicy
 from consent_sync.domain.rules import Rules
 from consent_sync.domain.state import PersonState
+from consent_sync.domain.values import replaced
 from consent_sync.domain.verdicts import Entry, Kind, Verdict
 from consent_sync.ports.clock import Chance, Clock
 from consent_sync.ports.observer import TurnObserver
@@ -116,7 +117,7 @@ class Progress:
         self, write: Write, outcome: WriteOutcome, *, failure: str = "", profile_id: str = ""
     ) -> None:
         """Take in how a write ended."""
-        ended = replace(write, outcome=outcome, failure=failure, profile_id=profile_id)
+        ended = replaced(write, outcome=outcome, failure=failure, profile_id=profile_id)
         context = self.context()
         self.facts.append(ended)
         self.state = fold_write(self.state, ended, context)

@@ -6,7 +6,6 @@ attributes, then line by line, until only what is really refused has failed.
 
 from collections.abc import Iterable
 from collections.abc import Mapping as MappingView
-from dataclasses import replace
 
 from consent_sync.domain.attributes import Fitted, fit, missing_mandatory
 from consent_sync.domain.confirmation import worn_out, worn_out_reason
@@ -19,6 +18,7 @@ from consent_sync.domain.lines import line_state
 from consent_sync.domain.plan import Plan
 from consent_sync.domain.profile import Scalar, TableStructure
 from consent_sync.domain.state import Presence
+from consent_sync.domain.values import replaced
 from consent_sync.domain.verdicts import Entry, Kind, Verdict
 from consent_sync.services.drafts import (
     ProfileDraft,
@@ -151,7 +151,7 @@ async def _send_less(
     if attributes:
         if choices:
             await _send_profile(progress, choices, {}, creating=False)
-        refused = replace(draft.write, lines=())
+        refused = replaced(draft.write, lines=())
         progress.wrote(refused, WriteOutcome.IN_FLIGHT, failure=_refusal("Actito", error))
         _drop(progress, attributes, "Actito refused the write that held it")
         return

@@ -4,6 +4,8 @@ Pages: "Consent event schema", "Users schema" (v1, v2 and `$include_full_tree`).
 """
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Final
 
 from consent_sync.adapters.didomi.models import Channel, Consents, Preference, Purpose
 from consent_sync.domain.consent import Choice, ConsentTree, Node, Pick
@@ -11,6 +13,9 @@ from consent_sync.domain.moments import OPEN, Micros
 
 Nodes = dict[Node, Choice]
 Picks = dict[Pick, frozenset[str]]
+
+_NONE: Final[frozenset[str]] = frozenset()
+_SHORT: Final = 200
 
 
 def consent_tree(consents: Consents | None) -> ConsentTree:
@@ -52,20 +57,34 @@ def merged(trees: Iterable[tuple[Micros | None, ConsentTree]]) -> ConsentTree:
 
 def options_in(text: str) -> frozenset[str]:
     """Return the ids in a comma-separated text."""
+    return _few_options(text) if len(text) <= _SHORT else _split(text)
+
+
+def _split(text: str) -> frozenset[str]:
     return frozenset([part for piece in text.split(",") if (part := piece.strip())])
 
 
+# The same few lists come with every event.
+_few_options: Final = lru_cache(maxsize=1_000)(_split)
+
+
 def _read_purpose(nodes: Nodes, picks: Picks, purpose: Purpose) -> None:
-    here = Node(purpose.id)
-    _put(nodes, here, purpose.enabled)
-    _read_channels(nodes, purpose.channels, here)
+    name = purpose.id
+    if purpose.enabled is not None:
+        _put(nodes, Node(name), purpose.enabled)
+    if purpose.channels:
+        _read_channels(nodes, purpose.channels, Node(name))
     for preference in purpose.preferences or ():
         if preference.id:
-            _read_preference(nodes, picks, purpose.id, preference)
-    for name, chosen in (purpose.values or {}).items():
-        if name:
-            # A list that is there but empty or null was sent empty; see ConsentTree.
-            _pick(picks, Pick(purpose.id, name), options_in((chosen and chosen.value) or ""))
+            _read_preference(nodes, picks, name, preference)
+    if purpose.values:
+        for key, chosen in purpose.values.items():
+            if key:
+                # A list that is there but empty or null was sent empty; see ConsentTree.
+                text = chosen.value if chosen is not None else None
+                options = options_in(text) if text else _NONE
+                pick = Pick(name, key)
+                picks[pick] = picks[pick] & options if pick in picks else options
 
 
 def _read_preference(nodes: Nodes, picks: Picks, purpose: str, preference: Preference) -> None:
