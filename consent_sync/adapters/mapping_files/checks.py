@@ -8,7 +8,7 @@ from typing import Final, NamedTuple, TypeVar
 
 from pydantic import ValidationError
 
-from consent_sync.adapters.mapping_files.complaints import Complaints, plain
+from consent_sync.adapters.mapping_files.complaints import TRUTH_WORDS, Complaints, plain
 from consent_sync.adapters.mapping_files.paths import selector_text
 from consent_sync.adapters.mapping_files.problems import Code, Place, Problem, nearest_word
 from consent_sync.adapters.mapping_files.schema import (
@@ -26,6 +26,12 @@ from consent_sync.domain.profile import SYSTEM_ATTRIBUTES
 KNOWN_REGULATIONS: Final = ("gdpr", "cpra", "cpa", "ctdpa", "vcdpa", "ccpa")
 """Only for the spelling: Didomi's list is open, so no other word is refused."""
 
+_FIXED_WORDS: Final = frozenset(
+    {"upsert_mode", "enable_webhooks", "create_for", "create_in_didomi", "sync", "inverted"}
+    | {"normalise"}
+)
+"""Keys whose words are given; what is wrong with one of those is said elsewhere."""
+
 S = TypeVar("S", bound=Section)
 
 
@@ -42,6 +48,7 @@ def across(root: Keys, say: Complaints) -> Iterator[Problem]:
     yield from _preferences_alone(lines, say)
     yield from _attributes(root, say)
     yield from _regulations(root, say)
+    yield from _bare_words(root, say)
 
 
 def effects(content: MappingFile, root: Keys, say: Complaints) -> Iterator[Problem]:
@@ -146,6 +153,22 @@ def _regulations(root: Keys, say: Complaints) -> Iterator[Problem]:
                 f"a known one ({', '.join(KNOWN_REGULATIONS)}) or one that Didomi added since"
             )
             yield say.problem(Code.UNKNOWN_REGULATION, item.place, found, expected, nearest)
+
+
+def _bare_words(tree: Tree, say: Complaints) -> Iterator[Problem]:
+    """Names that many programs would read as a truth value, though this one does not."""
+    if isinstance(tree, Items):
+        for item in tree.items:
+            yield from _bare_words(item, say)
+    elif isinstance(tree, Keys):
+        for key, entry in tree.entries.items():
+            if key not in _FIXED_WORDS:
+                yield from _bare_words(entry.value, say)
+    elif tree.plain and tree.kind is Kind.TEXT and tree.text.casefold() in TRUTH_WORDS:
+        found = f"the name `{tree.text}` without quotes"
+        truth = TRUTH_WORDS[tree.text.casefold()]
+        expected = f"it in quotes; here it is text, but many programs read a bare one as {truth}"
+        yield say.problem(Code.BARE_WORD, tree.place, found, expected, f"'{tree.text}'")
 
 
 def _valid_lines(root: Keys) -> list[_Placed]:

@@ -5,7 +5,14 @@ from typing import Final
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from consent_sync.adapters.mapping_files.problems import Code, Place, Problem, nearest_word, shown
+from consent_sync.adapters.mapping_files.problems import (
+    MOST_PROBLEMS,
+    Code,
+    Place,
+    Problem,
+    nearest_word,
+    shown,
+)
 from consent_sync.adapters.mapping_files.schema import SECTIONS
 from consent_sync.adapters.mapping_files.tree import (
     Items,
@@ -32,7 +39,7 @@ _PATTERNS: Final = {
     "account": "letters, digits and -, at most 64 of them, the first no -",
     "regulations": "a regulation in lower case, such as gdpr",
 }
-_TRUTH: Final = {
+TRUTH_WORDS: Final = {
     "yes": "true",
     "on": "true",
     "y": "true",
@@ -70,7 +77,7 @@ class Complaints:
 
     def of(self, error: ValidationError) -> list[Problem]:
         """Return the problems behind one schema error, each mistake once."""
-        details = error.errors(include_url=False)
+        details = error.errors(include_url=False)[: MOST_PROBLEMS + 1]
         problems = [self._problem_of(one) for one in details]
         # A misspelled key is unknown, and the right one is missing: that is one mistake.
         misspelled = {
@@ -100,6 +107,13 @@ class Complaints:
         key = str(location[-1])
         here = _section(_parent(location))
         known = list(SECTIONS[here].model_fields)
+        first, colon, rest = key.partition(":")
+        if colon and rest and first in known:
+            found = f"`{shown(key)}` without a space behind the colon"
+            expected, nearest = f"`{first}: ` and then the value", f"{first}: {shown(rest)}"
+            return self.problem(
+                Code.UNKNOWN_KEY, self._key_place(location), found, expected, nearest
+            )
         elsewhere = [
             f"{section}.{key}".removeprefix(".")
             for section, model in SECTIONS.items()
@@ -151,7 +165,8 @@ def _words(error: ErrorDetails, tree: Tree, location: Location) -> tuple[str, st
         expected = str(context["expected"]).replace("'", "")
         options = expected.replace(" or ", ", ").split(", ")
         text = tree.text if isinstance(tree, Scalar) else ""
-        nearest = "off" if text == "false" and "off" in options else nearest_word(text, options)
+        off = "off" in options and text.casefold() in {"false", "no"}
+        nearest = "off" if off else nearest_word(text, options)
         return found, f"one of {', '.join(options)}", nearest
     if kind == "too_short":
         return "an empty list", "at least one entry", ""
@@ -167,13 +182,15 @@ def _words(error: ErrorDetails, tree: Tree, location: Location) -> tuple[str, st
 
 def _type_words(kind: str, tree: Tree, found: str) -> tuple[str, str, str]:
     expected = _TYPES.get(kind, "something else")
+    if kind == "list_type" and isinstance(tree, Keys):
+        return found, "a list: `- ` before the first key of each entry", ""
     if not isinstance(tree, Scalar):
         return found, expected, ""
     if kind == "bool_type":
         return (
             found,
             expected,
-            _TRUTH.get(tree.text.casefold(), "") or nearest_word(tree.text, ["true", "false"]),
+            TRUTH_WORDS.get(tree.text.casefold(), "") or nearest_word(tree.text, ["true", "false"]),
         )
     if kind == "list_type" and tree.kind is Kind.TEXT:
         return found, "a list", f"[{shown(tree.text)}]"

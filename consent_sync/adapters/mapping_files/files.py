@@ -3,13 +3,22 @@
 import hashlib
 import json
 from dataclasses import asdict, dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from consent_sync.adapters.mapping_files.checks import across, effects
 from consent_sync.adapters.mapping_files.complaints import Complaints, plain
-from consent_sync.adapters.mapping_files.problems import WHOLE_FILE, Code, Place, Problem, in_order
+from consent_sync.adapters.mapping_files.problems import (
+    MOST_PROBLEMS,
+    WHOLE_FILE,
+    Code,
+    Place,
+    Problem,
+    at_most,
+    in_order,
+)
 from consent_sync.adapters.mapping_files.reading import read_document
 from consent_sync.adapters.mapping_files.schema import AttributesSection, MappingFile
 from consent_sync.adapters.mapping_files.text import MAX_BYTES
@@ -57,13 +66,13 @@ def read_mapping(file: str, data: bytes) -> FileReading:
     if document.root is None:
         return FileReading(file, "", None, in_order(document.problems), ())
     root, say = document.root, Complaints(file, document.lines, document.root)
-    found = [*document.problems, *across(root, say)]
+    found = at_most([*document.problems, *islice(across(root, say), MOST_PROBLEMS + 1)])
     content: MappingFile | None = None
     try:
         content = MappingFile.model_validate(plain(root))
         found += effects(content, root, say)
     except ValidationError as error:
-        found += say.of(error)
+        found = at_most([*found, *say.of(error)])
     problems = in_order(problem for problem in found if not problem.warning)
     mapping = _mapping(file, content, root) if content is not None and not problems else None
     warnings = in_order(problem for problem in found if problem.warning)

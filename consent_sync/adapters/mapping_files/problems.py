@@ -4,7 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from enum import StrEnum
+from itertools import islice
 from typing import Final, NamedTuple
+
+MOST_PROBLEMS: Final = 1_000
+"""After so many problems of one file the rest of it is not judged."""
 
 SHOWN_CHARACTERS = 200
 """Longer lines and values are cut when they are shown."""
@@ -23,12 +27,14 @@ class Code(StrEnum):
     EMPTY = "mapping-empty"
     SYNTAX = "mapping-syntax"
     TABS = "mapping-tabs"
+    INVISIBLE = "mapping-invisible"
     ALIAS = "mapping-alias"
     TAG = "mapping-tag"
     DOCUMENTS = "mapping-documents"
     TOO_DEEP = "mapping-too-deep"
     DUPLICATE_KEY = "mapping-duplicate-key"
     KEY = "mapping-key"
+    TOO_MANY = "mapping-too-many"
     UNKNOWN_KEY = "mapping-unknown-key"
     MISSING_KEY = "mapping-missing-key"
     WRONG_TYPE = "mapping-wrong-type"
@@ -49,6 +55,7 @@ class Code(StrEnum):
     PREFERENCE_ALONE = "mapping-preference-alone"
     UNKNOWN_REGULATION = "mapping-unknown-regulation"
     WITHOUT_EFFECT = "mapping-without-effect"
+    BARE_WORD = "mapping-bare-word"
 
 
 WARNINGS = frozenset(
@@ -58,6 +65,7 @@ WARNINGS = frozenset(
         Code.PREFERENCE_ALONE,
         Code.UNKNOWN_REGULATION,
         Code.WITHOUT_EFFECT,
+        Code.BARE_WORD,
     }
 )
 """Codes that are told to the reader and stop nothing."""
@@ -132,3 +140,14 @@ def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     return tuple(
         sorted(dict.fromkeys(problems), key=lambda found: (found.file, found.place, found.code))
     )
+
+
+def at_most(problems: Iterable[Problem]) -> list[Problem]:
+    """Return the first 1,000 problems, and as the last one that there are more."""
+    found = list(islice(problems, MOST_PROBLEMS + 1))
+    if len(found) > MOST_PROBLEMS:
+        last = found[MOST_PROBLEMS]
+        words = f"more than {MOST_PROBLEMS:,} problems; the rest of the file was not judged"
+        expected = "a mapping file; often the first problem causes all others"
+        found[MOST_PROBLEMS] = Problem(Code.TOO_MANY, last.file, last.place, words, expected)
+    return found

@@ -4,7 +4,7 @@ YAML 1.2: `no`, `off` and `on` are texts. Only the part of YAML that a mapping n
 one document without anchors, aliases, tags and directives, so that what is read is what stands there.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from ruamel.yaml import YAML
@@ -22,8 +22,22 @@ from ruamel.yaml.events import (
 from ruamel.yaml.nodes import ScalarNode
 from ruamel.yaml.reader import ReaderError
 
-from consent_sync.adapters.mapping_files.problems import WHOLE_FILE, Code, Place, Problem, shown
-from consent_sync.adapters.mapping_files.text import decoded, tab_lines
+from consent_sync.adapters.mapping_files.problems import (
+    MOST_PROBLEMS,
+    WHOLE_FILE,
+    Code,
+    Place,
+    Problem,
+    shown,
+)
+from consent_sync.adapters.mapping_files.slips import (
+    TAB_WIDTHS,
+    Repaired,
+    misleads,
+    repaired,
+)
+from consent_sync.adapters.mapping_files.syntax import syntax_place, syntax_words
+from consent_sync.adapters.mapping_files.text import decoded
 from consent_sync.adapters.mapping_files.tree import (
     Entry,
     Items,
@@ -37,15 +51,6 @@ from consent_sync.adapters.mapping_files.tree import (
 
 MAX_DEPTH: Final = 12
 """A valid file is five levels deep; far deeper ones are made to exhaust the reader."""
-
-_SYNTAX_HINTS: Final = {
-    "mapping values are not allowed here": "one `:` on a line; put a text that holds one in quotes",
-    "found unexpected end of stream": "the closing quote of the text that starts here",
-    "could not find expected ':'": "`key: value`",
-    "expected the node content": "a value, or the bracket that closes what is open",
-    "expected ',' or '}'": "a closing `}` for the `{` here",
-    "expected ',' or ']'": "a closing `]` for the `[` here",
-}
 
 _TAGS: Final = "tag:yaml.org,2002:"
 
@@ -79,29 +84,77 @@ def read_document(file: str, data: bytes) -> Document:
     text, lines, wrong = decoded(file, data)
     if wrong is not None:
         return Document(lines, None, [wrong])
-    reader = _Reader(file, lines, YAML(typ="safe", pure=True))
+    first = _parsed(_Reader(file, lines), text)
+    if not first.stopped and not any(map(misleads, lines)):
+        return first.document
+    return _read_repaired(file, lines) or first.document
+
+
+class _Parsed(NamedTuple):
+    """A document, and whether the parser could not read to its end."""
+
+    document: Document
+    stopped: bool
+
+
+def _parsed(reader: "_Reader", text: str) -> _Parsed:
+    lines = reader.lines
     try:
         reader.refuse_directives()
-        root = reader.read(text)
+        return _Parsed(Document(lines, reader.read(text), reader.problems), stopped=False)
     except _StopError as stop:
-        return Document(lines, None, [*reader.problems, stop.problem])
+        return _Parsed(Document(lines, None, [*reader.problems, stop.problem]), stopped=False)
     except YAMLError as error:
-        return Document(lines, None, [*reader.problems, *reader.syntax(text, error)])
-    return Document(lines, root, reader.problems)
+        found = [*reader.problems, reader.syntax(text, error)]
+        return _Parsed(Document(lines, None, found), stopped=True)
+
+
+def _read_repaired(file: str, lines: list[str]) -> Document | None:
+    """Read the file without its slips, None when it has none; the slips stand among the problems."""
+    attempts: list[Document] = []
+    for width in TAB_WIDTHS:
+        better = [repaired(line, width) for line in lines]
+        told = _slips(file, better, lines)
+        if not told:
+            return None
+        again = _parsed(_Reader(file, lines, better), "\n".join(line.text for line in better))
+        spoiled = {problem.place.line for problem in told}
+        others = [one for one in again.document.problems if one.place.line not in spoiled]
+        found = others if again.stopped else again.document.problems
+        attempts.append(Document(lines, again.document.root, told + found))
+        if not again.stopped or all(one.code is not Code.TABS for one in told):
+            return attempts[-1]
+    return attempts[0]
+
+
+def _slips(file: str, better: Sequence[Repaired], lines: list[str]) -> list[Problem]:
+    return [
+        Problem(
+            slip.code,
+            file,
+            Place(number, slip.column),
+            slip.found,
+            slip.expected,
+            text=shown(lines[number - 1]),
+        )
+        for number, line in enumerate(better, 1)
+        for slip in line.slips
+    ]
 
 
 class _Reader:
     """Builds the tree of one file from the parser's events and collects what it refuses."""
 
-    def __init__(self, file: str, lines: list[str], yaml: YAML) -> None:
+    def __init__(self, file: str, lines: list[str], better: Sequence[Repaired] = ()) -> None:
         self.problems: list[Problem] = []
+        self.lines = lines
         self._file = file
-        self._lines = lines
-        self._yaml = yaml
+        self._better = better
+        self._yaml = YAML(typ="safe", pure=True)
 
     def refuse_directives(self) -> None:
         """Stop before the parser sees a directive: a YAML version would change what words mean."""
-        for number, line in enumerate(self._lines, 1):
+        for number, line in enumerate(self.lines, 1):
             if line.startswith("%"):
                 found, expected = "a directive (`%`)", "keys; a mapping file is YAML 1.2"
                 raise _StopError(self._problem(Code.SYNTAX, Place(number, 1), found, expected))
@@ -120,7 +173,7 @@ class _Reader:
         return root
 
     def _tree(self, event: Event, events: Iterator[Event], depth: int) -> Tree:
-        place = _place(event)
+        place = self._place(event)
         if depth > MAX_DEPTH:
             found, expected = "another level inside", f"at most {MAX_DEPTH} levels"
             raise _StopError(self._problem(Code.TOO_DEEP, place, found, expected))
@@ -161,7 +214,7 @@ class _Reader:
         if not plain:
             return Scalar(place, Kind.TEXT, text)
         tag = str(self._yaml.resolver.resolve(ScalarNode, text, (True, False)))
-        return Scalar(place, _KINDS.get(tag.rpartition(":")[2], Kind.TEXT), text)
+        return Scalar(place, _KINDS.get(tag.rpartition(":")[2], Kind.TEXT), text, plain=True)
 
     def _refuse_decorations(self, event: Event, place: Place) -> None:
         anchor, tag = getattr(event, "anchor", None), getattr(event, "tag", None)
@@ -174,7 +227,9 @@ class _Reader:
 
     def _second_document(self, event: Event) -> Problem:
         expected = "one mapping in a file; put the second one in a file of its own"
-        return self._problem(Code.DOCUMENTS, _place(event), "a second document (`---`)", expected)
+        return self._problem(
+            Code.DOCUMENTS, self._place(event), "a second document (`---`)", expected
+        )
 
     def _no_keys(self, root: Tree | None) -> Problem:
         expected = "the keys of a mapping, such as `name: brand-a`"
@@ -182,53 +237,41 @@ class _Reader:
             return self._problem(Code.EMPTY, WHOLE_FILE, "nothing in the file", expected)
         return self._problem(Code.WRONG_TYPE, root.place, in_words(root), expected)
 
-    def syntax(self, text: str, error: YAMLError) -> list[Problem]:
+    def syntax(self, text: str, error: YAMLError) -> Problem:
         """Say in our words what the parser could not read."""
         if isinstance(error, ReaderError):
             place, found = _place_at(text, error.position), "a control character"
-            return [self._problem(Code.ENCODING, place, found, "printable text")]
+            return self._problem(Code.ENCODING, place, found, "printable text")
         if not isinstance(error, MarkedYAMLError) or error.problem_mark is None:
-            return [self._problem(Code.SYNTAX, WHOLE_FILE, "something that is no YAML", "YAML 1.2")]
-        tabs = tab_lines(self._lines)
-        if tabs and "\\t" in str(error.problem):
-            expected = "spaces: YAML does not allow tabs there"
-            return [
-                self._problem(Code.TABS, Place(n, 1), "a tab that indents", expected) for n in tabs
-            ]
-        return [self._problem(Code.SYNTAX, self._syntax_place(error), *_syntax_words(error))]
+            return self._problem(Code.SYNTAX, WHOLE_FILE, "something that is no YAML", "YAML 1.2")
+        place = syntax_place(error, self.lines)
+        words = syntax_words(error, self.lines, place)
+        return self._problem(Code.SYNTAX, place, *words)
 
-    def _syntax_place(self, error: MarkedYAMLError) -> Place:
-        """Return the place to look at: where something opens that never closes, else the spot."""
-        never_closed = any(
-            words in str(error.problem) for words in ("end of stream", "expected ','")
-        )
-        mark = error.context_mark if never_closed and error.context_mark else error.problem_mark
-        line = mark.line + 1
-        while line > 1 and not "".join(self._lines[line - 1 : line]).strip():
-            line -= 1
-        return Place(line, mark.column + 1 if line == mark.line + 1 else 1)
+    def _place(self, event: Event) -> Place:
+        """Return where an event stands in the file as it was written."""
+        line, column = event.start_mark.line, event.start_mark.column
+        if line < len(self._better) and column > self._better[line].after:
+            column = max(0, column - self._better[line].added)
+        return Place(line + 1, column + 1)
 
     def _note(self, code: Code, place: Place, found: str, expected: str) -> None:
         self.problems.append(self._problem(code, place, found, expected))
+        if len(self.problems) >= MOST_PROBLEMS:
+            words = f"more than {MOST_PROBLEMS:,} problems"
+            raise _StopError(self._problem(Code.TOO_MANY, place, words, "a mapping file"))
 
-    def _problem(self, code: Code, place: Place, found: str, expected: str) -> Problem:
-        return Problem(code, self._file, place, found, expected, text=line_text(self._lines, place))
-
-
-def _syntax_words(error: MarkedYAMLError) -> tuple[str, str]:
-    problem = str(error.problem)
-    hint = next((words for start, words in _SYNTAX_HINTS.items() if start in problem), "YAML 1.2")
-    return f"something YAML cannot read: {shown(problem)}", hint
+    def _problem(
+        self, code: Code, place: Place, found: str, expected: str, nearest: str = ""
+    ) -> Problem:
+        text = line_text(self.lines, place)
+        return Problem(code, self._file, place, found, expected, nearest, text)
 
 
 def _at_its_key(value: Tree, place: Place) -> Tree:
     """Give an absent value the place of its key; the parser puts it behind all that follows."""
     absent = isinstance(value, Scalar) and value.kind is Kind.NOTHING and not value.text
     return Scalar(place, Kind.NOTHING) if absent else value
-
-
-def _place(event: Event) -> Place:
-    return Place(event.start_mark.line + 1, event.start_mark.column + 1)
 
 
 def _place_at(text: str, position: int) -> Place:

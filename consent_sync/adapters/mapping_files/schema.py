@@ -27,6 +27,9 @@ from consent_sync.domain.mapping import CreateFor, SyncMode
 
 _READINGS_SHOWN: Final = 4
 
+_CURLY: Final = "\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u00ab\u00bb\u2039\u203a"
+"""Quotes of word processors; to YAML they are letters."""
+
 SHAPES: Final = (
     frozenset({"channel"}),
     frozenset({"purpose"}),
@@ -52,6 +55,9 @@ def refused(code: Code, found: str, expected: str, nearest: str = "") -> Pydanti
 def _clean(text: str) -> str:
     if text != text.strip():
         raise refused(Code.INVALID_NAME, f"`{shown(text)}` with a space at an end", "no such space")
+    if len(text) > 1 and text[0] in _CURLY and text[-1] in _CURLY:
+        found, bare = f"`{shown(text)}` in curly quotes", text.strip(_CURLY)
+        raise refused(Code.INVALID_NAME, found, "straight quotes, or none", shown(bare))
     if not text.isprintable():
         raise refused(Code.INVALID_NAME, f"`{shown(text)}`", "printable characters only")
     return text

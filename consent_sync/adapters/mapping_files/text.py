@@ -23,15 +23,6 @@ def decoded(file: str, data: bytes) -> tuple[str, list[str], Problem | None]:
     return text, text.split("\n"), None
 
 
-def tab_lines(lines: list[str]) -> list[int]:
-    """Return the numbers, from 1, of the lines that a tab indents."""
-    return [
-        number
-        for number, line in enumerate(lines, 1)
-        if "\t" in line[: len(line) - len(line.lstrip())] and line.strip()
-    ]
-
-
 def _plain_line_ends(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 

@@ -20,11 +20,15 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Scalar:
-    """A single value as it was written; REFUSED marks one that was already complained about."""
+    """A single value as it was written; REFUSED marks one that was already complained about.
+
+    `plain` says that it stands there without quotes.
+    """
 
     place: Place
     kind: Kind
     text: str = ""
+    plain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
