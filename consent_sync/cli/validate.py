@@ -20,6 +20,9 @@ def command(
         Path | None,
         typer.Argument(help="A mapping file or a folder; else CONSENT_SYNC_MAPPINGS_DIR."),
     ] = None,
+    deny_warnings: Annotated[
+        bool, typer.Option("--deny-warnings", help="Warnings count like problems.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Check the mapping files; the exit code is 0 when all can be used, else 78."""
@@ -30,7 +33,7 @@ def command(
         typer.echo(json.dumps(report(reading), indent=2, ensure_ascii=False))
     else:
         _print(reading, path if path.is_dir() else path.parent)
-    if reading.problems:
+    if reading.problems or (deny_warnings and reading.warnings):
         raise typer.Exit(WRONG_CONFIGURATION)
 
 

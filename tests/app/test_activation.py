@@ -82,7 +82,7 @@ async def test_a_restart_over_the_same_files_changes_nothing(desk: Desk) -> None
 async def test_the_last_good_version_holds_over_a_restart(desk: Desk, text: str) -> None:
     """A file that is bad when the process starts does not take its mapping away."""
     desk.write("a.yaml", GOOD)
-    desk.write("b.yaml", GOOD.replace("brand-a", "brand-b"))
+    desk.write("b.yaml", GOOD.replace("brand-a", "brand-b").replace("Customers", "Members"))
     before, _, _ = await desk.begin()
     desk.write("a.yaml", text)
     folder, _, reload = await desk.begin()
@@ -111,7 +111,7 @@ async def test_a_vanished_folder_holds_over_a_restart(desk: Desk) -> None:
 async def test_a_file_removed_while_nothing_ran_ends_its_mapping(desk: Desk) -> None:
     """The end of a mapping is part of the history, and comes only once."""
     desk.write("a.yaml", GOOD)
-    desk.write("b.yaml", GOOD.replace("brand-a", "brand-b"))
+    desk.write("b.yaml", GOOD.replace("brand-a", "brand-b").replace("Customers", "Members"))
     folder, _, _ = await desk.begin()
     version = folder.current()["brand-b"].version
     (desk.path / "b.yaml").unlink()

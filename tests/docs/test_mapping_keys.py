@@ -83,8 +83,15 @@ def test_every_shape_of_a_selector_is_listed(shape: frozenset[str]) -> None:
 
 
 @pytest.mark.parametrize("code", list(Code))
-def test_every_code_is_listed_where_it_belongs(code: Code) -> None:
-    """A code can be looked up, and warnings stand apart from problems."""
-    problems, warnings = ERRORS.split("## Mapping files", 1)[1].split("Warnings stop nothing", 1)
+def test_every_code_has_its_paragraph_where_it_belongs(code: Code) -> None:
+    """A code can be looked up and says what to do, and warnings stand apart from problems."""
+    part = ERRORS.split("## Mapping files", 1)[1].split("\n## ", 1)[0]
+    problems, warnings = part.split("### Warnings", 1)
+    paragraph = rf"(?m)^### `{code}`\n\n[A-Z`][^#]{{50,}}"
 
-    assert f"| `{code}` |" in (warnings if code in WARNINGS else problems)
+    assert re.search(paragraph, warnings if code in WARNINGS else problems)
+
+
+def test_no_paragraph_speaks_of_a_code_that_does_not_exist() -> None:
+    """What is looked up is what the program says."""
+    assert set(re.findall(r"(?m)^### `(mapping-[a-z0-9-]+)`$", ERRORS)) == set(Code)

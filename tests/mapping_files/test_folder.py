@@ -39,7 +39,8 @@ class Hurried:
 
 
 def named(name: str, text: str = GOOD) -> str:
-    return text.replace("name: brand-a", f"name: {name}")
+    """Return the file of another mapping, which has a table of its own."""
+    return text.replace("name: brand-a", f"name: {name}").replace("Customers", f"Of-{name}")
 
 
 def folder(path: Path, **files: str) -> MappingFolder:

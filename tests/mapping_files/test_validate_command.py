@@ -76,10 +76,25 @@ def test_warnings_alone_are_no_failure() -> None:
     assert result.output.startswith("warning  mappings/a.yaml:10:13  mapping-preference-alone")
 
 
+def test_warnings_can_be_denied() -> None:
+    """Where a change is taken in by a machine, nothing odd may pass unseen."""
+    write("a.yaml", lines("  - {id: A, value: {purpose: p, preference: t}}\n"))
+
+    assert run("--deny-warnings").exit_code == 78
+    assert run("--deny-warnings").output == run().output
+
+
+def test_nothing_odd_passes_when_warnings_are_denied() -> None:
+    """A file without oddities is fine by the stricter measure, too."""
+    write("a.yaml", HEAD + LINES)
+
+    assert run("--deny-warnings").exit_code == 0
+
+
 def test_json_holds_everything() -> None:
     """Other programs get the same in a fixed form."""
     write("a.yaml", (HEAD + LINES).replace("contact", "contcat"))
-    write("b.yaml", (HEAD + LINES).replace("brand-a", "brand-b"))
+    write("b.yaml", (HEAD + LINES).replace("brand-a", "brand-b").replace("Customers", "Members"))
     result = run("--json")
     told = json.loads(result.output)
 

@@ -132,7 +132,7 @@ async def test_changed_mapping_file_is_noticed(tmp_path: Path) -> None:
     """A new mapping file is in force without a restart."""
     given = settings(tmp_path)
     async with running(given) as address, aiohttp.ClientSession() as session:
-        second = MAPPING.replace("brand-a", "brand-b")
+        second = MAPPING.replace("brand-a", "brand-b").replace("Customers", "Members")
         (tmp_path / "mappings" / "brand-b.yaml").write_text(second)
         page = ""
         for _ in range(500):

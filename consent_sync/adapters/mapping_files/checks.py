@@ -3,6 +3,7 @@
 Each check looks at the parts that are well formed, so it speaks even when another part is wrong.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Final, NamedTuple, TypeVar
 
@@ -45,6 +46,7 @@ def across(root: Keys, say: Complaints) -> Iterator[Problem]:
     yield from _duplicate_lines(root, say)
     lines = _valid_lines(root)
     yield from _opposite_lines(lines, say)
+    yield from _never_at_rest(lines, say)
     yield from _preferences_alone(lines, say)
     yield from _attributes(root, say)
     yield from _regulations(root, say)
@@ -91,6 +93,30 @@ def _opposite_lines(lines: list[_Placed], say: Complaints) -> Iterator[Problem]:
             expected = "one reading of this choice: with both, the two lines never agree"
             place = _key(placed.tree, "inverted", "value")
             yield say.problem(Code.OPPOSITE_LINES, place, found, expected)
+
+
+def _never_at_rest(lines: list[_Placed], say: Complaints) -> Iterator[Problem]:
+    """Two subscriptions that decide on one choice, one of them never corrected by the other.
+
+    What a `to-didomi` line holds is written to Didomi and never changed by us. Beside another line
+    that writes the same choice, a yes on the one is undone by an old no on the other, for ever.
+    """
+    writing = {SyncMode.TWO_WAY, SyncMode.TWO_WAY_STRICT, SyncMode.TO_DIDOMI}
+    by_node: defaultdict[Node, list[_Placed]] = defaultdict(list)
+    for placed in lines:
+        if placed.line.sync in writing:
+            by_node[placed.line.node].append(placed)
+    for together in by_node.values():
+        for one in together:
+            if one.line.sync is SyncMode.TO_DIDOMI and len(together) > 1:
+                other = next(each for each in together if each is not one)
+                found = (
+                    f"`sync: to-didomi` for {selector_text(one.line.node)}, "
+                    f"which line {other.tree.place.line} writes too"
+                )
+                expected = "no other line that writes this choice: the two would never agree"
+                place = _key(one.tree, "sync", "value")
+                yield say.problem(Code.NO_REST, place, found, expected)
 
 
 def _preferences_alone(lines: list[_Placed], say: Complaints) -> Iterator[Problem]:

@@ -75,6 +75,15 @@ class Complaints:
         text = line_text(self._lines, place)
         return Problem(code, self._file, place, found, expected, nearest, text)
 
+    def at(
+        self, code: Code, path: Location, found: str, expected: str, nearest: str = ""
+    ) -> Problem:
+        """Return a problem of the value at this path, or of what is nearest above it."""
+        tree: Tree | None = None
+        while path and tree is None:
+            tree, path = _value_at(self._root, path), path[:-1]
+        return self.problem(code, (tree or self._root).place, found, expected, nearest)
+
     def of(self, error: ValidationError) -> list[Problem]:
         """Return the problems behind one schema error, each mistake once."""
         details = error.errors(include_url=False)[: MOST_PROBLEMS + 1]

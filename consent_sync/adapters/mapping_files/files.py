@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -31,7 +31,8 @@ class FileReading:
     """What came of one file: its mapping, or None with the problems that stand against it.
 
     `name` is the mapping's name as far as it can be read, also in a file with problems; `data` the
-    bytes it was read from.
+    bytes it was read from. `say` makes more problems of this file, with their places; it is None
+    when nothing of it could be read.
     """
 
     file: str
@@ -42,6 +43,7 @@ class FileReading:
     name_place: Place = WHOLE_FILE
     name_line: str = ""
     data: bytes = b""
+    say: Complaints | None = field(default=None, repr=False, compare=False)
 
     def refused(self, problem: Problem) -> "FileReading":
         """Return the same file without its mapping, because of one more problem."""
@@ -78,7 +80,7 @@ def read_mapping(file: str, data: bytes) -> FileReading:
     warnings = in_order(problem for problem in found if problem.warning)
     name, place = _name(root)
     line = document.lines[place.line - 1] if place.line else ""
-    return FileReading(file, name, mapping, problems, warnings, place, line)
+    return FileReading(file, name, mapping, problems, warnings, place, line, say=say)
 
 
 def _unreadable(file: str, found: str) -> FileReading:

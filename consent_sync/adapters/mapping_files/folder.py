@@ -16,8 +16,8 @@ from typing import Final
 from watchfiles import awatch
 
 from consent_sync.adapters.mapping_files.files import FileReading, read_file
-from consent_sync.adapters.mapping_files.names import settle_names
 from consent_sync.adapters.mapping_files.problems import WHOLE_FILE, Code, Problem, in_order
+from consent_sync.adapters.mapping_files.together import settle_files
 from consent_sync.domain.mapping import Mapping
 from consent_sync.domain.moments import Micros
 from consent_sync.ports.clock import Clock
@@ -76,7 +76,7 @@ class FolderReading:
         judged = tuple(
             one.refused(refused[one.file]) if one.file in refused else one for one in self.files
         )
-        files, in_force = settle_names(judged, last_good)
+        files, in_force, _ = settle_files(judged, last_good)
         found = (problem for one in files for problem in one.problems)
         problems = in_order([*self.problems, *found])
         return replace(self, files=tuple(files), problems=problems, in_force=in_force)
@@ -110,12 +110,12 @@ def read_folder(
         found = "a folder without any mapping file, while mappings are in force"
         problem = Problem(Code.FOLDER, str(path), WHOLE_FILE, found, "the folder of mapping files")
         return FolderReading((), (problem,), (), last_good)
-    files, in_force = settle_names(readings, last_good)
+    files, in_force, odd = settle_files(readings, last_good)
     warnings = [_not_read(name) for name in names if _looks_like_one(name)]
     if not files:
         found, expected = "no mapping file", "at least one *.yaml file"
         warnings.append(Problem(Code.NO_FILES, str(path), WHOLE_FILE, found, expected))
-    warnings += [warning for one in files for warning in one.warnings]
+    warnings += [*odd, *(warning for one in files for warning in one.warnings)]
     problems = in_order(problem for one in files for problem in one.problems)
     return FolderReading(tuple(files), problems, in_order(warnings), in_force)
 

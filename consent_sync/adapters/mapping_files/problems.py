@@ -46,6 +46,7 @@ class Code(StrEnum):
     AMBIGUOUS_PATH = "mapping-ambiguous-path"
     DUPLICATE_LINE = "mapping-duplicate-line"
     OPPOSITE_LINES = "mapping-opposite-lines"
+    NO_REST = "mapping-no-rest"
     ATTRIBUTES = "mapping-attributes"
     DUPLICATE_NAME = "mapping-duplicate-name"
     NOT_STORED = "mapping-not-stored"
@@ -56,6 +57,7 @@ class Code(StrEnum):
     UNKNOWN_REGULATION = "mapping-unknown-regulation"
     WITHOUT_EFFECT = "mapping-without-effect"
     BARE_WORD = "mapping-bare-word"
+    OPPOSITE_FILES = "mapping-opposite-files"
 
 
 WARNINGS = frozenset(
@@ -66,6 +68,7 @@ WARNINGS = frozenset(
         Code.UNKNOWN_REGULATION,
         Code.WITHOUT_EFFECT,
         Code.BARE_WORD,
+        Code.OPPOSITE_FILES,
     }
 )
 """Codes that are told to the reader and stop nothing."""
