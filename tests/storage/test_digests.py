@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consent_sync.adapters.storage.digests import Digests
+from consent_sync.adapters.storage.hashes import Digests
 from consent_sync.adapters.storage.migrate import migrate
 from consent_sync.adapters.storage.statements import Statements, migrations
 

@@ -66,6 +66,27 @@ def test_a_count_of_people_with_stand_ins_is_put_right(tmp_path: Path) -> None:
     assert connection.execute("SELECT value FROM tally WHERE name = 'persons'").get == 2
 
 
+def test_people_of_an_older_layout_are_found_and_keep_what_is_known(tmp_path: Path) -> None:
+    """The hash that finds a person moves to a table of its own; the rest of the row stays."""
+    connection = apsw.Connection(":memory:")
+    files = migrations()
+    migrate(connection, tmp_path, files[:3])
+    row = (7, b"k" * 16, "main", "ann@example.com", b"p" * 16, 3, b"state")
+    connection.execute(
+        "INSERT INTO person (id, key, mapping, person, profile, record, state)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        row,
+    )
+    migrate(connection, tmp_path, files)
+    number = connection.execute(queries()["person_id"], (b"k" * 16,)).get
+    kept = connection.execute(
+        "SELECT mapping, person, profile, record, state FROM person"
+    ).fetchall()
+
+    assert number == 7
+    assert kept == [("main", "ann@example.com", b"p" * 16, 3, b"state")]
+
+
 # What reads a table from one end and stops after a page.
 MAY_SCAN = {
     "count_failing",  # over an index of those that fail only
@@ -75,6 +96,8 @@ MAY_SCAN = {
     "last_numbers",
     "oldest_optout",
     "oldest_waiting",
+    "person_id",  # over the log of the newest persons, whose length is bounded
+    "person_log",
     "recent_records",
     "tallies",
     "versions",

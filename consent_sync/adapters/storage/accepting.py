@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 
 from consent_sync.adapters.storage.counting import Counting
-from consent_sync.adapters.storage.digests import Digests
+from consent_sync.adapters.storage.hashes import Digests, PersonKeys
 from consent_sync.adapters.storage.keys import event_key, person_key
 from consent_sync.adapters.storage.statements import SqlValue, Statements
 from consent_sync.domain.identity import Subject, is_stand_in
@@ -20,16 +20,19 @@ class Persons:
     """Finds the numbers of persons, and gives numbers to new ones within one transaction."""
 
     def __init__(
-        self, statements: Statements, counting: Counting, subjects: Iterable[Subject]
+        self,
+        statements: Statements,
+        counting: Counting,
+        keys: PersonKeys,
+        subjects: Iterable[Subject],
     ) -> None:
         self._statements = statements
         self._counting = counting
+        self._person_keys = keys
         self._keys = {subject: person_key(subject) for subject in subjects}
-        wanted = [key.hex() for key in self._keys.values()]
-        known: dict[str, int] = statements.of_list("find_persons", wanted) if wanted else {}
-        self._numbers = {s: known[key.hex()] for s, key in self._keys.items() if key.hex() in known}
-        self._fresh: list[Row] = []
-        self._people = 0
+        known = keys.find(list(self._keys.values()))
+        self._numbers = {s: known[key] for s, key in self._keys.items() if key in known}
+        self._fresh: list[tuple[int, Subject]] = []
 
     def find(self, subject: Subject) -> int | None:
         """Return the number of a person, None for nobody."""
@@ -41,15 +44,17 @@ class Persons:
         if number is None:
             self._counting.person += 1
             number = self._numbers[subject] = self._counting.person
-            self._fresh.append((number, self._keys[subject], *subject))
-            self._people += not is_stand_in(subject.person)
+            self._fresh.append((number, subject))
         return number
 
     def write(self) -> None:
         """Keep who got a number; a stand-in for somebody who has to be found is not counted."""
-        self._statements.write_rows("insert_persons", self._fresh)
-        self._counting.add("persons", self._people)
-        self._fresh, self._people = [], 0
+        fresh, self._fresh = self._fresh, []
+        rows = [(number, *subject) for number, subject in fresh]
+        self._statements.write_rows("insert_persons", rows)
+        self._person_keys.append([(number, self._keys[subject]) for number, subject in fresh])
+        people = sum([not is_stand_in(subject.person) for _, subject in fresh])
+        self._counting.add("persons", people)
 
 
 class Accepting:
@@ -60,24 +65,27 @@ class Accepting:
         statements: Statements,
         counting: Counting,
         digests: Digests,
+        person_keys: PersonKeys,
         taken: Callable[[int, int], bool],
     ) -> None:
         self._statements = statements
         self._counting = counting
         self._digests = digests
+        self._person_keys = person_keys
         self._taken = taken
 
     def accept(self, calls: Sequence[Sequence[NewEvent]]) -> list[tuple[list[bool], Arrivals]]:
         """Store what is new; return per call which events are, and who has something waiting."""
         subjects = (s for events in calls for event in events for s in event.subjects)
-        batch = _Batch(self._counting, Persons(self._statements, self._counting, subjects))
+        known_up_to = self._counting.person
+        batch = _Batch(self._counting, self._persons(subjects))
         keys = [[event_key(event) for event in events] for events in calls]
         once, repeatable = _by_kind(calls, keys)
         batch.seen = self._digests.known(once)
         batch.waiting = self._waiting(repeatable)
         answers = [batch.add(events, own) for events, own in zip(calls, keys, strict=True)]
         batch.persons.write()
-        self._wait(batch.items)
+        self._wait(batch.items, known_up_to)
         self._digests.add(batch.digests)
         self._statements.write_rows("insert_events", batch.events)
         return answers
@@ -100,16 +108,23 @@ class Accepting:
         """Let stored events wait again; None where there is no such event."""
         return [self._replay(*call) for call in calls]
 
-    def _wait(self, items: Sequence[Row]) -> None:
-        """Let items wait: count the turns, and make them due at once."""
+    def _persons(self, subjects: Iterable[Subject]) -> Persons:
+        return Persons(self._statements, self._counting, self._person_keys, subjects)
+
+    def _wait(self, items: Sequence[Row], known_up_to: int) -> None:
+        """Let items wait: count the turns, and make them due at once.
+
+        Persons with higher numbers are new in this batch, so nothing can wait for them yet.
+        """
         if not items:
             return
-        persons = list({int(str(item[2])) for item in items})
+        persons = {int(str(item[2])) for item in items}
+        known = [person for person in persons if person <= known_up_to]
         counting, statements = self._counting, self._statements
-        already = statements.of_list("count_waiting", persons) if counting["waiting"] else 0
+        already = statements.of_list("count_waiting", known) if known and counting["waiting"] else 0
         counting.add("waiting", len(persons) - already)
-        if counting["retrying"]:
-            statements.change_list("hurry_lanes", persons)
+        if known and counting["retrying"]:
+            statements.change_list("hurry_lanes", known)
         statements.write_rows("insert_items", items)
 
     def _replay(
@@ -125,14 +140,15 @@ class Accepting:
             self._counting.add(f"events:{source}", 1)
         items: list[Row] = []
         arrivals: Arrivals = []
-        persons = Persons(self._statements, self._counting, subjects)
+        known_up_to = self._counting.person
+        persons = self._persons(subjects)
         for person in {persons.number(subject): None for subject in subjects}:
             if self._statements.value("same_event_waits", number, person) is None:
                 self._counting.item += 1
                 arrivals.append((person, self._counting.item))
                 items.append((self._counting.item, number, person, received_at, None))
         persons.write()
-        self._wait(items)
+        self._wait(items, known_up_to)
         return arrivals
 
     def _waiting(self, keys: Sequence[bytes]) -> dict[bytes, set[int]]:

@@ -7,7 +7,7 @@ import apsw
 
 from consent_sync.adapters.storage.accepting import Accepting
 from consent_sync.adapters.storage.counting import Counting
-from consent_sync.adapters.storage.digests import Digests
+from consent_sync.adapters.storage.hashes import Digests, PersonKeys
 from consent_sync.adapters.storage.settling import Settling
 from consent_sync.adapters.storage.statements import Statements
 from consent_sync.adapters.storage.versioning import Versioning
@@ -22,8 +22,9 @@ class Desk:
         statements = Statements(connection)
         self.counting = Counting(statements)
         self._digests = Digests(statements)
-        accepting = Accepting(statements, self.counting, self._digests, taken)
-        settling = Settling(statements, self.counting)
+        self._person_keys = PersonKeys(statements)
+        accepting = Accepting(statements, self.counting, self._digests, self._person_keys, taken)
+        settling = Settling(statements, self.counting, self._person_keys)
         self.announce = settling.announce
         self.settle = settling.settle
         self.accept = accepting.accept
@@ -55,11 +56,13 @@ class Desk:
         """The transaction holds."""
         self.counting.committed()
         self._digests.committed()
+        self._person_keys.committed()
 
     def rolled_back(self) -> None:
         """The transaction never was."""
         self.counting.rolled_back()
         self._digests.rolled_back()
+        self._person_keys.rolled_back()
 
     @staticmethod
     def nothing(calls: Sequence[None]) -> list[None]:

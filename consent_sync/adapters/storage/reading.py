@@ -34,7 +34,8 @@ class Reader:
 
     def person(self, subject: Subject) -> PersonState | None:
         """Return what is known about a person."""
-        rows = self._rows("person_state", (person_key(subject),))
+        number = self._number(subject)
+        rows = [] if number is None else self._rows("person_state", (number,))
         return decode_state(rows[0][0]) if rows and rows[0][0] is not None else None
 
     def find_profile(self, mapping: str, profile_id: str) -> str | None:
@@ -44,13 +45,14 @@ class Reader:
 
     def timeline(self, subject: Subject, limit: int) -> list[LedgerRecord]:
         """Return the newest records of a person, newest first."""
-        rows = self._rows("timeline", (person_key(subject), limit))
+        number = self._number(subject)
+        rows = [] if number is None else self._rows("timeline", (number, limit))
         return [decode_record(body) for (body,) in rows]
 
     def waiting(self, subject: Subject) -> tuple[StoredItem, ...]:
         """Return the items that wait for a person."""
-        rows = self._rows("person_id", (person_key(subject),))
-        return stored_items(self._rows("items_of_person", (rows[0][0],))) if rows else ()
+        number = self._number(subject)
+        return () if number is None else stored_items(self._rows("items_of_person", (number,)))
 
     def events(
         self, *, refused: bool, before: int | None, limit: int, source: Side | None
@@ -128,6 +130,10 @@ class Reader:
         """Return a version by its number."""
         rows = self._rows("version_by_number", (number,))
         return version_of(rows[0]) if rows else None
+
+    def _number(self, subject: Subject) -> int | None:
+        rows = self._rows("person_id", (person_key(subject),))
+        return int(rows[0][0]) if rows else None
 
     def _rows(self, name: str, values: tuple[SqlValue, ...]) -> list[Any]:
         return self._statements.rows(name, *values)

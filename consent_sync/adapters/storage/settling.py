@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from consent_sync.adapters.storage.accepting import Arrivals, Persons, Row
 from consent_sync.adapters.storage.counting import Counting
+from consent_sync.adapters.storage.hashes import PersonKeys
 from consent_sync.adapters.storage.keys import profile_key
 from consent_sync.adapters.storage.lanes import Claim
 from consent_sync.adapters.storage.statements import Statements
@@ -58,9 +59,10 @@ class Ended:
 class Settling:
     """The statements of the work."""
 
-    def __init__(self, statements: Statements, counting: Counting) -> None:
+    def __init__(self, statements: Statements, counting: Counting, person_keys: PersonKeys) -> None:
         self._statements = statements
         self._counting = counting
+        self._person_keys = person_keys
 
     def announce(self, starts: Sequence[Start]) -> list[int | None]:
         """Remember writes about to be sent; return the number of each record that was kept."""
@@ -154,7 +156,7 @@ class Settling:
         """Let items wait for other persons from now on."""
         arrivals: Arrivals = []
         subjects = [subject for _, subject in end.settlement.moved]
-        persons = Persons(self._statements, self._counting, subjects)
+        persons = Persons(self._statements, self._counting, self._person_keys, subjects)
         for item, subject in end.settlement.moved:
             target = persons.number(subject)
             before = self._statements.of_list("count_waiting", [target])

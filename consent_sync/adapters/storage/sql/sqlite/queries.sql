@@ -11,7 +11,7 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: known_digests
 -- Which of these events were accepted before.
-SELECT json_group_array(value) FROM json_each(?)
+SELECT json_group_object(value, 0) FROM json_each(?)
 WHERE EXISTS (SELECT 1 FROM seen WHERE key = unhex(value));
 
 -- name: digest_log
@@ -26,7 +26,7 @@ INSERT OR ROLLBACK INTO seen_log (id, key) VALUES (?, ?);
 -- Move accepted events from the log to the table; some may have moved before a restart.
 INSERT OR IGNORE INTO seen (key) VALUES (?);
 
--- name: forget_log
+-- name: forget_digests
 -- What has moved leaves the log, some at a time.
 DELETE FROM seen_log
 WHERE id IN (SELECT id FROM seen_log WHERE id <= ? ORDER BY id LIMIT ?);
@@ -41,12 +41,29 @@ SELECT source, status FROM event WHERE id = ?;
 
 -- name: find_persons
 -- The numbers of persons, by the hashes of mapping and person.
-SELECT json_group_object(wanted.value, person.id)
-FROM json_each(?) AS wanted CROSS JOIN person ON person.key = unhex(wanted.value);
+SELECT json_group_object(wanted.value, person_key.person)
+FROM json_each(?) AS wanted CROSS JOIN person_key ON person_key.key = unhex(wanted.value);
 
 -- name: insert_persons
 -- Make rows for those who are named for the first time.
-INSERT OR ROLLBACK INTO person (id, key, mapping, person) VALUES (?, ?, ?, ?);
+INSERT OR ROLLBACK INTO person (id, mapping, person) VALUES (?, ?, ?);
+
+-- name: person_log
+-- The newest persons.
+SELECT id, key FROM person_log ORDER BY id;
+
+-- name: log_persons
+-- Remember by which hashes persons are found.
+INSERT OR ROLLBACK INTO person_log (id, key) VALUES (?, ?);
+
+-- name: keep_persons
+-- Move hashes of persons from the log to the table; some may have moved before a restart.
+INSERT OR IGNORE INTO person_key (key, person) VALUES (?, ?);
+
+-- name: forget_persons
+-- What has moved leaves the log, some at a time.
+DELETE FROM person_log
+WHERE id IN (SELECT id FROM person_log WHERE id <= ? ORDER BY id LIMIT ?);
 
 -- name: update_states
 -- Keep what turns have learnt so far about persons.
@@ -196,8 +213,12 @@ CROSS JOIN event ON event.id = item.event
 ORDER BY item.id;
 
 -- name: person_id
--- Find a person by the hash of mapping and person.
-SELECT id FROM person WHERE key = ?;
+-- Find a person by the hash of mapping and person. The log is short and has no order to look by.
+WITH wanted (key) AS (VALUES (?))
+SELECT person_key.person FROM wanted CROSS JOIN person_key ON person_key.key = wanted.key
+UNION ALL
+SELECT person_log.id FROM wanted CROSS JOIN person_log ON person_log.key = wanted.key
+LIMIT 1;
 
 -- name: newest_item
 -- The newest item that waits for a person.
@@ -217,7 +238,7 @@ SELECT body FROM intent WHERE person = ? ORDER BY id;
 
 -- name: person_state
 -- What is known about a person.
-SELECT state FROM person WHERE key = ?;
+SELECT state FROM person WHERE id = ?;
 
 -- name: person_of_profile
 -- Who has this profile.
@@ -228,7 +249,7 @@ SELECT person FROM person WHERE profile = ? ORDER BY id DESC LIMIT 1;
 WITH RECURSIVE chain (id, previous, body) AS (
     SELECT ledger.id, ledger.previous, ledger.body
     FROM person JOIN ledger ON ledger.id = person.record
-    WHERE person.key = ?
+    WHERE person.id = ?
     UNION ALL
     SELECT ledger.id, ledger.previous, ledger.body
     FROM chain JOIN ledger ON ledger.id = chain.previous
