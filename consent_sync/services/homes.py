@@ -6,7 +6,6 @@ from typing import Final
 
 from consent_sync.domain.errors import RefusedError
 from consent_sync.domain.identity import Side, Subject, accounts_of_homeless
-from consent_sync.domain.ledger import LedgerRecord
 from consent_sync.domain.mapping import Mapping
 from consent_sync.domain.moments import SECOND
 from consent_sync.domain.verdicts import Entry, Kind, Verdict
@@ -15,6 +14,7 @@ from consent_sync.ports.mappings import MappingSource
 from consent_sync.ports.receiver import DidomiReceiver
 from consent_sync.ports.store import Settlement, Store, StoredItem, Turn
 from consent_sync.services.intake import everywhere
+from consent_sync.services.records import record_of
 
 _LOOK_AGAIN: Final = 2 * SECOND
 """How long the events wait before it is asked again whether a mapping is in force."""
@@ -65,7 +65,7 @@ class Homes:
             if others:
                 await self.store.replay(item.event.id, others, item.event.received_at)
             moved.append((item.id, first))
-        record = LedgerRecord(self.clock.now(), "", "", (), tuple(entries)) if entries else None
+        record = record_of(mappings[0], self.clock.now(), (), entries) if entries else None
         await self.store.settle(
             Settlement(turn.subject, turn.state, record, tuple(done), tuple(moved))
         )
