@@ -76,7 +76,7 @@ format: venv  ## format and repair what can be repaired
 
 # --- the rest ---
 
-bench: $(BENCH_VENV)/.bench  ## measure intake, drain and delay
+bench: $(BENCH_VENV)/.bench  ## measure everything that has a goal
 	$(BENCH_VENV)/bin/python -m bench
 
 $(LOCK_VENV)/.lock: requirements/lock.lock

@@ -12,6 +12,7 @@ from typer.exceptions import TyperException
 
 from consent_sync.cli import (
     demo,
+    describe,
     doctor,
     events,
     explain,
@@ -94,6 +95,7 @@ app.command("settings")(settings.command)
 app.command("doctor")(doctor.command)
 app.add_typer(mappings.app, name="mappings")
 app.command("validate")(validate.command)
+app.command("describe")(describe.command)
 app.command("schema")(schema.command)
 
 

@@ -26,8 +26,7 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Check the mapping files; the exit code is 0 when all can be used, else 78."""
-    if path is None:
-        path = Path(one_setting("MAPPINGS_DIR", os.environ, dotenv_here()))
+    path = mappings_path(path)
     reading = check(path)
     if as_json:
         typer.echo(json.dumps(report(reading), indent=2, ensure_ascii=False))
@@ -35,6 +34,11 @@ def command(
         _print(reading, path if path.is_dir() else path.parent)
     if reading.problems or (deny_warnings and reading.warnings):
         raise typer.Exit(WRONG_CONFIGURATION)
+
+
+def mappings_path(given: Path | None) -> Path:
+    """Return the file or folder that a command was given, else the folder of the settings."""
+    return given or Path(one_setting("MAPPINGS_DIR", os.environ, dotenv_here()))
 
 
 def check(path: Path) -> FolderReading:
