@@ -1,4 +1,4 @@
-"""How an edited file becomes the version in force: read, checked, stored, and only then used.
+"""How an edited file becomes the version in force: read, checked, tried, stored, only then used.
 
 A version decides nothing before it is durable. So whenever the process dies, every decision in the
 ledger names a version that the store has whole.
@@ -6,6 +6,9 @@ ledger names a version that the store has whole.
 
 import asyncio
 from collections.abc import Callable, Iterator
+from collections.abc import Mapping as MappingView
+from dataclasses import replace
+from pathlib import Path
 
 from consent_sync.adapters.mapping_files import (
     Code,
@@ -14,7 +17,8 @@ from consent_sync.adapters.mapping_files import (
     Problem,
     Reload,
 )
-from consent_sync.adapters.mapping_files.problems import WHOLE_FILE
+from consent_sync.adapters.mapping_files.problems import WHOLE_FILE, in_order
+from consent_sync.app.trials import TrialGate
 from consent_sync.domain.errors import StoreError
 from consent_sync.domain.mapping import Mapping
 from consent_sync.domain.versions import differences
@@ -25,10 +29,13 @@ from consent_sync.ports.versions import MappingVersion, VersionHistory, Versions
 class Activation:
     """Puts what the mapping files say in force, and keeps the history of it."""
 
-    def __init__(self, folder: MappingFolder, versions: Versions, clock: Clock) -> None:
+    def __init__(
+        self, folder: MappingFolder, versions: Versions, clock: Clock, gate: TrialGate
+    ) -> None:
         self._folder = folder
         self._versions = versions
         self._clock = clock
+        self._gate = gate
 
     async def start(self) -> Reload:
         """Begin with the versions that were last in force, then take the files as they are now.
@@ -44,7 +51,7 @@ class Activation:
 
     async def refresh(self) -> Reload:
         """Read the folder and put in force what is good; a problem leaves the last good version."""
-        reading = await asyncio.to_thread(self._folder.read)
+        reading = await asyncio.to_thread(self._look)
         new = tuple(self._new_versions(reading))
         if new:
             try:
@@ -57,6 +64,10 @@ class Activation:
     async def watch(self, on_change: Callable[[Reload], None]) -> None:
         """Go on with every change of the files until cancelled, and tell of it."""
         await self._folder.watch(on_change, self.refresh)
+
+    def _look(self) -> FolderReading:
+        reading, in_force = self._folder.read(), self._folder.by_file()
+        return tried(reading, self._folder.path, in_force, self._gate)
 
     def _new_versions(self, reading: FolderReading) -> Iterator[MappingVersion]:
         now, before = self._clock.now(), self._folder.current()
@@ -71,6 +82,27 @@ class Activation:
             if old_one is None or _identity(old_one) != _identity(new):
                 difference = differences(old_one, new)
                 yield MappingVersion(name, now, new.file, new, difference, texts.get(new.file, b""))
+
+
+def tried(
+    reading: FolderReading, folder: Path, in_force: MappingView[str, Mapping], gate: TrialGate
+) -> FolderReading:
+    """Return the reading without the changed mappings whose tests fail; touches the disk.
+
+    Failed tests of a mapping that is in force already are told, and change nothing.
+    """
+    versions = {one.name: one.version for one in in_force.values()}
+    told: list[Problem] = []
+    refused: dict[str, Problem] = {}
+    for one in reading.files:
+        problems = gate.problems(folder / one.file, one.mapping) if one.mapping else ()
+        told += problems
+        if one.mapping and problems and versions.get(one.mapping.name) != one.mapping.version:
+            refused[one.file] = problems[0]
+    if not told:
+        return reading
+    judged = reading.refusing(refused, in_force)
+    return replace(judged, problems=in_order([*judged.problems, *told]))
 
 
 async def last_good(history: VersionHistory) -> dict[str, Mapping]:

@@ -34,6 +34,7 @@ from consent_sync.app.accounts import (
 from consent_sync.app.activation import Activation
 from consent_sync.app.application import Application
 from consent_sync.app.settings import Settings
+from consent_sync.app.trials import TrialGate
 from consent_sync.domain.errors import StoreError
 from consent_sync.domain.moments import HOUR, SECOND, Micros
 from consent_sync.domain.retry import RetryPolicy
@@ -114,7 +115,7 @@ async def build(settings: Settings, *, clock: Clock | None = None) -> Applicatio
         clock=clock,
         store=store,
         mappings=mappings,
-        activation=Activation(mappings, store, clock),
+        activation=Activation(mappings, store, clock, TrialGate(rules)),
         metrics=metrics,
         fingerprint=fingerprint,
         rules=rules,

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from consent_sync.adapters.mapping_files import MappingFolder, Problem, read_folder
+from consent_sync.app.activation import tried
+from consent_sync.app.trials import TrialGate
 from consent_sync.domain.mapping import Mapping
 
 
@@ -34,9 +36,12 @@ def standing_of(folder: MappingFolder) -> Standing:
     return _standing(folder.current().values(), kept, folder.problems(), folder.warnings())
 
 
-def standing_in(path: Path, last_good: MappingView[str, Mapping]) -> Standing:
-    """Return how a folder stands beside what is in force, by file; touches the disk."""
-    reading = read_folder(path, last_good)
+def standing_in(path: Path, last_good: MappingView[str, Mapping], gate: TrialGate) -> Standing:
+    """Return how a folder stands beside what is in force, by file; touches the disk.
+
+    Runs the tests beside the files, in an event loop of its own.
+    """
+    reading = tried(read_folder(path, last_good), path, last_good, gate)
     found = {one.file: one.mapping for one in reading.files}
     kept = [one.name for file, one in last_good.items() if not _same(found.get(file), one)]
     return _standing(last_good.values(), kept, reading.problems, reading.warnings)

@@ -23,6 +23,7 @@ from consent_sync.cli import (
     simulate,
     status,
     tail,
+    trials,
     validate,
 )
 from consent_sync.cli.exits import FOUND_SOMETHING, WRONG_CONFIGURATION, CommandError
@@ -94,6 +95,7 @@ app.add_typer(events.app, name="events")
 app.command("settings")(settings.command)
 app.command("doctor")(doctor.command)
 app.add_typer(mappings.app, name="mappings")
+app.command("test")(trials.command)
 app.command("validate")(validate.command)
 app.command("describe")(describe.command)
 app.command("schema")(schema.command)

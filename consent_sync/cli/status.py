@@ -37,11 +37,14 @@ def command(as_json: Annotated[bool, AS_JSON] = False) -> None:
 
 async def _look(settings: "Settings") -> "tuple[StoreStatus, Standing]":
     from consent_sync.app.activation import last_good
+    from consent_sync.app.bootstrap import rules_of
     from consent_sync.app.standing import standing_in
+    from consent_sync.app.trials import TrialGate
     from consent_sync.cli.surroundings import reader_of
 
     reader = reader_of(settings)
-    standing = standing_in(settings.mappings_dir, await last_good(reader))
+    gate, in_force = TrialGate(rules_of(settings)), await last_good(reader)
+    standing = await asyncio.to_thread(standing_in, settings.mappings_dir, in_force, gate)
     return await reader.status(), standing
 
 

@@ -11,7 +11,9 @@ from consent_sync.adapters.clock import SystemClock
 from consent_sync.adapters.mapping_files import Change, Code, MappingFolder, Reload
 from consent_sync.adapters.storage.memory import MemoryStore
 from consent_sync.app.activation import Activation
+from consent_sync.app.trials import TrialGate
 from consent_sync.domain.errors import StoreError
+from consent_sync.domain.rules import Rules
 from consent_sync.ports.versions import MappingVersion
 from tests.mapping_files.samples import HEAD, LINES
 
@@ -35,7 +37,7 @@ class Desk:
         await self.store.close()
         await self.store.open()
         folder = MappingFolder(self.path, SystemClock())
-        activation = Activation(folder, self.store, SystemClock())
+        activation = Activation(folder, self.store, SystemClock(), TrialGate(Rules()))
         return folder, activation, await activation.start()
 
     async def history(self) -> list[tuple[str, str, str]]:
@@ -258,7 +260,7 @@ async def test_killed_between_keeping_and_using(desk: Desk) -> None:
     dying = DyingStore(SystemClock())
     dying._data = desk.store._data
     await dying.open()
-    activation = Activation(folder, dying, SystemClock())
+    activation = Activation(folder, dying, SystemClock(), TrialGate(Rules()))
     with pytest.raises(asyncio.CancelledError):
         await activation.start()
     assert folder.current()["brand-a"].lines[0].node.channel == "email"
@@ -269,3 +271,81 @@ async def test_killed_between_keeping_and_using(desk: Desk) -> None:
     assert folder.current()["brand-a"].lines[0].node.channel == "sms"
     assert reload.kept == ("brand-a",)
     assert len(await desk.history()) == 2
+
+
+TESTS = """\
+tests:
+  - name: a yes to email subscribes
+    given:
+      events:
+        - didomi: {Newsletter: granted}
+    expect:
+      subscriptions: {Newsletter: true}
+"""
+INVERTED = GOOD + "    inverted: true\n"
+
+
+async def test_a_change_whose_tests_fail_is_not_put_in_force(desk: Desk) -> None:
+    """A slip that would opt people out, or in, stays out until file or tests are changed."""
+    desk.write("a.yaml", GOOD)
+    desk.write("a.tests.yaml", TESTS)
+    folder, activation, first = await desk.begin()
+    before = folder.current()
+    desk.write("a.yaml", INVERTED)
+    second = await activation.refresh()
+
+    assert first.problems == ()
+    assert [(one.file, one.place.line, one.code) for one in second.problems] == [
+        ("a.tests.yaml", 7, Code.TEST_FAILED)
+    ]
+    assert folder.current() == before
+    assert second.kept == ("brand-a",)
+    assert len(await desk.history()) == 1
+
+    desk.write("a.tests.yaml", TESTS.replace("Newsletter: true", "Newsletter: false"))
+    third = await activation.refresh()
+
+    assert [change.name for change in third.changes] == ["brand-a"]
+    assert third.problems == ()
+
+
+async def test_a_new_mapping_whose_tests_fail_does_not_begin(desk: Desk) -> None:
+    """Without an earlier version nothing is in force, over a restart too."""
+    desk.write("a.yaml", INVERTED)
+    desk.write("a.tests.yaml", TESTS)
+    folder, _, reload = await desk.begin()
+
+    assert dict(folder.current()) == {}
+    assert [one.code for one in reload.problems] == [Code.TEST_FAILED]
+
+
+async def test_tests_that_fail_later_end_nothing(desk: Desk) -> None:
+    """What is in force stays when only its tests were changed, or were never right."""
+    desk.write("a.yaml", GOOD)
+    _, activation, _ = await desk.begin()
+    desk.write("a.tests.yaml", TESTS.replace("true", "false"))
+    await activation.refresh()
+    folder, activation, reload = await desk.begin()
+
+    assert list(folder.current()) == ["brand-a"]
+    assert reload.kept == ()
+    assert [one.code for one in reload.problems] == [Code.TEST_FAILED]
+
+    desk.write("a.tests.yaml", "tests: [")
+    reload = await activation.refresh()
+    assert list(folder.current()) == ["brand-a"]
+    assert [one.code for one in reload.problems] == [Code.SYNTAX]
+
+    desk.write("a.yaml", OTHER)
+    await activation.refresh()
+    assert folder.current()["brand-a"].lines[0].node.channel == "email"
+
+
+async def test_tests_of_one_file_hold_up_no_other(desk: Desk) -> None:
+    """A mapping beside one whose tests fail takes its change all the same."""
+    desk.write("a.yaml", INVERTED)
+    desk.write("a.tests.yaml", TESTS)
+    desk.write("b.yaml", GOOD.replace("brand-a", "brand-b"))
+    folder, _, _ = await desk.begin()
+
+    assert list(folder.current()) == ["brand-b"]

@@ -9,6 +9,8 @@ from consent_sync.adapters.clock import SystemClock
 from consent_sync.adapters.mapping_files import MappingFolder
 from consent_sync.adapters.storage.sqlite import SqliteStore
 from consent_sync.app.activation import Activation
+from consent_sync.app.trials import TrialGate
+from consent_sync.domain.rules import Rules
 from tests.cli.installation import MAPPING, Installation
 
 SMS = MAPPING.replace("{channel: email}", "{channel: sms}")
@@ -19,7 +21,7 @@ async def _activate(place: Installation, texts: Sequence[str | None]) -> None:
     store = SqliteStore(place.database, SystemClock())
     await store.open()
     folder = MappingFolder(place.folder / "mappings", SystemClock())
-    activation = Activation(folder, store, SystemClock())
+    activation = Activation(folder, store, SystemClock(), TrialGate(Rules()))
     other = place.folder / "mappings" / "other.yaml"
     other.write_text(MAPPING.replace("brand-a", "other"))
     await activation.start()

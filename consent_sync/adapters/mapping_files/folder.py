@@ -28,6 +28,9 @@ POLL_SECONDS: Final = 1.0
 SETTLE_SECONDS: Final = 0.2
 """A change is read once two looks this far apart see the same, so that half a file is not."""
 
+TEST_ENDINGS: Final = (".tests.yaml", ".tests.yml")
+"""What files of tests end in."""
+
 _MOST_LOOKS: Final = 50
 _DEBOUNCE_MS: Final = 400
 
@@ -84,7 +87,7 @@ class FolderReading:
 
 def is_mapping_file(name: str) -> bool:
     """Say whether a file of this name holds a mapping; hidden files and `*.tests.yaml` do not."""
-    if name.startswith(".") or name.endswith((".tests.yaml", ".tests.yml")):
+    if name.startswith(".") or name.endswith(TEST_ENDINGS):
         return False
     return name.endswith((".yaml", ".yml"))
 
@@ -115,6 +118,7 @@ def read_folder(
     if not files:
         found, expected = "no mapping file", "at least one *.yaml file"
         warnings.append(Problem(Code.NO_FILES, str(path), WHOLE_FILE, found, expected))
+    warnings += [_tests_alone(name) for name in names if _without_mapping(name, names)]
     warnings += [*odd, *(warning for one in files for warning in one.warnings)]
     problems = in_order(problem for one in files for problem in one.problems)
     return FolderReading(tuple(files), problems, in_order(warnings), in_force)
@@ -153,6 +157,11 @@ class MappingFolder:
         """Begin with what was in force before, by file; it holds until `put`."""
         self._by_file = MappingProxyType(dict(last_good))
         self._current = MappingProxyType({one.name: one for one in last_good.values()})
+
+    @property
+    def path(self) -> Path:
+        """Return the folder."""
+        return self._path
 
     def by_file(self) -> MappingView[str, Mapping]:
         """Return the mappings in force by file."""
@@ -279,6 +288,20 @@ def _looks_like_one(name: str) -> bool:
 def _not_read(name: str) -> Problem:
     expected = "the ending .yaml or .yml in small letters"
     return Problem(Code.FILE_NOT_READ, name, WHOLE_FILE, "a file that is not read", expected)
+
+
+def _without_mapping(name: str, names: list[str]) -> bool:
+    stem, ending, _ = name.partition(".tests.")
+    return (
+        bool(ending)
+        and name.endswith(TEST_ENDINGS)
+        and not {f"{stem}.yaml", f"{stem}.yml"} & {*names}
+    )
+
+
+def _tests_alone(name: str) -> Problem:
+    found, expected = "tests without a mapping", f"{name.partition('.tests.')[0]}.yaml beside them"
+    return Problem(Code.TESTS_ALONE, name, WHOLE_FILE, found, expected)
 
 
 def _signature(path: Path) -> Signature:

@@ -50,9 +50,13 @@ class Code(StrEnum):
     ATTRIBUTES = "mapping-attributes"
     DUPLICATE_NAME = "mapping-duplicate-name"
     NOT_STORED = "mapping-not-stored"
+    TEST_FAILED = "mapping-test-failed"
+    TEST_LINE = "mapping-test-line"
+    TEST_PAYLOAD = "mapping-test-payload"
 
     NO_FILES = "mapping-no-files"
     FILE_NOT_READ = "mapping-file-not-read"
+    TESTS_ALONE = "mapping-tests-alone"
     PREFERENCE_ALONE = "mapping-preference-alone"
     UNKNOWN_REGULATION = "mapping-unknown-regulation"
     WITHOUT_EFFECT = "mapping-without-effect"
@@ -64,6 +68,7 @@ WARNINGS = frozenset(
     {
         Code.NO_FILES,
         Code.FILE_NOT_READ,
+        Code.TESTS_ALONE,
         Code.PREFERENCE_ALONE,
         Code.UNKNOWN_REGULATION,
         Code.WITHOUT_EFFECT,
