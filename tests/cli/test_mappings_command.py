@@ -23,7 +23,7 @@ async def _activate(place: Installation, texts: Sequence[str | None]) -> None:
     folder = MappingFolder(place.folder / "mappings", SystemClock())
     activation = Activation(folder, store, SystemClock(), TrialGate(Rules()))
     other = place.folder / "mappings" / "other.yaml"
-    other.write_text(MAPPING.replace("brand-a", "other"))
+    other.write_text(MAPPING.replace("brand-a", "other").replace("Customers", "Members"))
     await activation.start()
     for text in texts:
         file = place.folder / "mappings" / "brand-a.yaml"
