@@ -4,6 +4,7 @@ A webhook carries no time and may be late, doubled or partial: either it shows e
 agreed, or the profile is read and the reading decides.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from consent_sync.domain.consent import Agreed, Choice
@@ -69,6 +70,28 @@ def fold_hint(state: PersonState, hint: Hint, context: Context) -> Outcome:
     return Outcome(
         state, verdict=Verdict.ECHO, reason="it shows what both sides already hold; nothing to do"
     )
+
+
+def came_back(state: PersonState, hints: Sequence[Hint], context: Context) -> bool:
+    """Say whether a webhook shows a yes over a no that both sides are known to hold.
+
+    She may have agreed on the other side too, and refused once more here since: then it matters
+    whether Didomi holds a yes that nobody has told us of.
+    """
+    if state.user is Presence.MISSING:
+        return False
+    for line in context.mapping.lines:
+        known = line_state(state, line)
+        agreed, said = known.agreed.get(Side.ACTITO), known.latest.get(Side.DIDOMI)
+        if (
+            agreed is not None
+            and agreed.choice is Choice.DENIED
+            and said is not None
+            and said.choice is Choice.DENIED
+            and any(hint.choice(line) is Choice.GRANTED for hint in hints)
+        ):
+            return True
+    return False
 
 
 def merged_names(known: Names, told: Names) -> Names:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from consent_sync.domain.actito_hints import Hint, fold_hint
+from consent_sync.domain.actito_hints import Hint, came_back, fold_hint
 from consent_sync.domain.actito_looks import fold_unread_hints
 from consent_sync.domain.confirmation import look_due, shown_nowhere
 from consent_sync.domain.consent import Choice, WriteOutcome
@@ -125,6 +125,9 @@ class TurnRun:
 
     async def _first_looks(self) -> None:
         """Look where a webhook asks for it, and where a write was never confirmed."""
+        if came_back(self._progress.state, self._progress.hints, self._progress.context()):
+            # If Didomi holds an unknown yes, what Actito is about to show means something else.
+            await self._look(Side.DIDOMI)
         if self._progress.hints and self._fresh_enough():
             assert self._fresh is not None  # noqa: S101 - said by _fresh_enough, for the types
             self._progress.see_profile(self._fresh)
@@ -137,7 +140,7 @@ class TurnRun:
             sides |= self._sides(doubtful)
         elif not self._turn.items or self._overdue():
             sides |= self._sides(unconfirmed)
-        for side in sorted(sides):
+        for side in sorted(sides - self._progress.looked):
             await self._look(side)
 
     def _overdue(self) -> bool:

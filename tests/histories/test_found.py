@@ -510,6 +510,26 @@ async def test_a_refusal_under_way_in_a_crash_is_still_a_refusal_after_it(
     assert story.holds(WORLD) == (NONE, NO)
 
 
+async def test_a_refusal_beside_a_lost_agreement_is_told_from_an_echo(
+    story: Story, engine: Engine
+) -> None:
+    """Her yes in Didomi is lost, her yes and no in Actito come while the echo of our no may come."""
+    story.click("didomi", NEWSLETTER, NO)
+    engine.receive(engine.didomi.outbox.pop())
+    await engine.take(ANN)
+    engine.clock.advance(5)
+    story.click("didomi", NEWSLETTER, YES)
+    engine.didomi.outbox.clear()
+    engine.clock.advance(5)
+    story.click("actito", NEWSLETTER, YES)
+    engine.clock.advance(5)
+    story.click("actito", NEWSLETTER, NO)
+
+    await story.rest()
+
+    assert YES not in story.holds(NEWSLETTER)
+
+
 async def test_a_choice_seen_before_its_user_webhook_is_not_lost(
     story: Story, engine: Engine
 ) -> None:
