@@ -48,7 +48,8 @@ class Progress:
 
     `hints` are the webhooks that ask for a look at the profile; whichever look comes first is
     theirs. `looked` are the sides that were read in this turn and not doubted since. `cannot_create`
-    says why a missing profile could not be created although the mapping asks for it. `recorded` is
+    says why a missing profile could not be created although the mapping asks for it, and
+    `no_structure` that the profile table could not be read in this turn. `recorded` is
     true once facts of this turn are in the ledger.
     """
 
@@ -63,6 +64,7 @@ class Progress:
     touched: set[str] = field(default_factory=set)
     recorded: bool = False
     cannot_create: str = ""
+    no_structure: bool = False
 
     def context(self) -> Context:
         """Return whose turn it is, under which rules, at this moment."""

@@ -62,11 +62,6 @@ class Worker:
         for task in self._resting:
             task.cancel()
 
-    async def idle(self) -> None:
-        """Return when no turn is under way at this moment."""
-        while self._running:
-            await asyncio.wait(self._running, return_when=asyncio.ALL_COMPLETED)
-
     async def _claim(self, free: int) -> tuple[Turn, ...]:
         try:
             return tuple(await self._turns.claim(free))

@@ -66,7 +66,8 @@ async def write_profile(progress: Progress, choices: Choices) -> bool:
     """
     creating = progress.state.profile is Presence.MISSING and Side.ACTITO in progress.looked
     due = attributes_due(progress)
-    structure = await _structure(progress, needed=creating) if due or creating else None
+    asked = creating or (due and not progress.no_structure)
+    structure = await _structure(progress, needed=creating) if asked else None
     fitted = fit(due, structure) if structure is not None else Fitted()
     _report_dropped(progress, fitted)
     if creating and (not choices or not _may_create(progress, fitted, structure)):
@@ -170,6 +171,7 @@ async def _structure(progress: Progress, *, needed: bool) -> TableStructure | No
             raise TemporaryError(str(error)) from error
         # Attributes wait for the next turn; they never hold a consent up.
         progress.tools.observer.trouble(progress.turn.subject, "structure", error)
+        progress.no_structure = True
         return None
 
 

@@ -1,7 +1,7 @@
 """The worker and the synchroniser on the memory store, with both platforms as small worlds."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from collections.abc import Mapping as MappingView
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,12 +10,14 @@ import pytest
 
 from consent_sync.adapters.storage.memory import MemoryStore
 from consent_sync.domain.consent import Choice
+from consent_sync.domain.errors import StoreError
 from consent_sync.domain.events import DidomiItem, ProfileHint, ProfileMissing, ProfileReading
 from consent_sync.domain.identity import Names, Side, Subject, unresolved_person
+from consent_sync.domain.ledger import Write
 from consent_sync.domain.mapping import Mapping
 from consent_sync.domain.retry import RetryPolicy
 from consent_sync.domain.rules import Rules
-from consent_sync.ports.store import NewEvent
+from consent_sync.ports.store import NewEvent, Settlement, Sight, Turn
 from consent_sync.services.profiles import ProfileIndex
 from consent_sync.services.synchronise import Synchroniser
 from consent_sync.services.worker import Worker
@@ -234,3 +236,135 @@ async def test_a_turn_that_breaks_does_not_break_the_worker(shop: Shop) -> None:
     await running
 
     assert shop.observer.troubles[0].startswith("turn:")
+
+
+# --- trouble -------------------------------------------------------------------------------------
+
+
+class TroubledTurns:
+    """Turns of a store that fails at first; what is given back is noted."""
+
+    def __init__(self, shop: Shop, *, failing: set[str]) -> None:
+        self._store = shop.store
+        self.failing = failing
+        self.released: list[Subject] = []
+
+    def _fail(self, what: str) -> None:
+        if what in self.failing:
+            self.failing.discard(what)
+            raise StoreError("the disk is full")
+
+    async def claim(self, limit: int) -> Sequence[Turn]:
+        self._fail("claim")
+        return await self._store.claim(limit)
+
+    async def wait(self, timeout_seconds: float) -> None:
+        self._fail("wait")
+        await self._store.wait(timeout_seconds)
+
+    async def announce(
+        self, subject: Subject, writes: Sequence[Write], sight: Sight | None = None
+    ) -> None:
+        await self._store.announce(subject, writes, sight)
+
+    async def settle(self, settlement: Settlement) -> None:
+        await self._store.settle(settlement)
+
+    async def release(self, subject: Subject) -> None:
+        self.released.append(subject)
+        self._fail("release")
+        await self._store.release(subject)
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worker rests for a millisecond where it would rest for half a second."""
+    monkeypatch.setattr("consent_sync.services.worker._AFTER_TROUBLE_SECONDS", 0.001)
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_a_store_in_trouble_does_not_end_the_worker(shop: Shop) -> None:
+    """It rests and asks again, whether there is something to do or not."""
+    turns = TroubledTurns(shop, failing={"claim", "wait"})
+    worker = Worker(turns, shop.synchroniser, 4, shop.observer)
+    running = asyncio.create_task(worker.run())
+    await until(lambda: not turns.failing)
+    shop.didomi.click(ANN, {EMAIL: Choice.GRANTED})
+    await shop.receive(shop.didomi.outbox.pop(), ANN)
+    await until(lambda: bool(shop.actito.profiles[ANN].subscriptions))
+    await worker.stop(5)
+    await running
+
+    assert shop.actito.profiles[ANN].subscriptions == {"Newsletter": True}
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_a_broken_turn_is_given_back_also_when_the_store_is_in_trouble(shop: Shop) -> None:
+    """What could not be given back is told; the next start finds it."""
+    turns = TroubledTurns(shop, failing={"release"})
+    worker = Worker(turns, shop.synchroniser, 4, shop.observer)
+    shop.didomi.click(ANN, {EMAIL: Choice.GRANTED})
+    await shop.receive(shop.didomi.outbox.pop(), ANN)
+    shop.contents._contents.clear()
+    running = asyncio.create_task(worker.run())
+    await until(lambda: len(shop.observer.troubles) == 2)
+    await worker.stop(5)
+    await running
+
+    assert turns.released == [Subject("brand-a", ANN)]
+    assert [trouble.split(":")[0] for trouble in shop.observer.troubles] == ["turn", "release"]
+
+
+@pytest.mark.usefixtures("hasty")
+async def test_a_turn_that_keeps_breaking_comes_ever_more_rarely(shop: Shop) -> None:
+    """Its pauses double, so that one bad turn blocks nobody; one that ends well clears that."""
+    shop.didomi.click(ANN, {EMAIL: Choice.GRANTED})
+    await shop.receive(shop.didomi.outbox.pop(), ANN)
+    kept = dict(shop.contents._contents)
+    shop.contents._contents.clear()
+    running = asyncio.create_task(shop.worker.run())
+    await until(lambda: len(shop.observer.troubles) >= 3)
+    shop.contents._contents.update(kept)
+    await until(lambda: bool(shop.actito.profiles[ANN].subscriptions))
+    await shop.worker.stop(5)
+    await running
+
+    assert shop.worker._failures == {}
+
+
+class Slow(ActitoWorld):
+    """An Actito that never answers."""
+
+    async def read_by_key(self, mapping: Mapping, key: str) -> ProfileReading | ProfileMissing:
+        self.calls.append("read")
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+async def test_a_turn_that_does_not_end_is_cut_off_at_the_stop(shop: Shop) -> None:
+    """It comes back at the next start; a stop that waits for ever would lose more."""
+    slow = Slow(shop.clock)
+    worker = Worker(shop.store, replace(shop.synchroniser, profiles=slow), 1, shop.observer)
+    shop.didomi.click(ANN, {EMAIL: Choice.GRANTED})
+    await shop.receive(shop.didomi.outbox.pop(), ANN)
+    running = asyncio.create_task(worker.run())
+    await until(lambda: bool(slow.calls))
+    await worker.stop(0.01)
+    await running
+
+    assert len(await shop.store.waiting(Subject("brand-a", ANN))) == 1
+
+
+async def test_who_cannot_be_found_now_is_looked_for_again(shop: Shop) -> None:
+    """A webhook that names only a profile waits while Actito does not answer, and is never given up."""
+    shop.actito.click(ANN, "Newsletter", subscribe=False)
+    hint = ProfileHint(Names(profile_id="1042"), {"Newsletter": False})
+    await shop.receive(hint, unresolved_person("1042"))
+    shop.actito.faults.queue.extend(["temporary"] * 3)
+    for _ in range(4):
+        await shop.drain()
+        shop.clock.advance(200 * 3600)
+    await shop.drain()
+
+    assert shop.observer.troubles == ["read: not now"] * 3
+    assert await shop.store.person(Subject("brand-a", ANN)) is not None
