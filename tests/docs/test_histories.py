@@ -15,7 +15,7 @@ from consent_sync.domain.moments import MINUTE
 from consent_sync.domain.verdicts import Verdict
 from tests.docs.pages import ROOT
 from tests.doubles.engine import Engine
-from tests.doubles.mappings import EMAIL, NEWS, SPORT, a_line, a_mapping
+from tests.doubles.mappings import EMAIL, MARKETING, NEWS, SPORT, a_line, a_mapping
 from tests.doubles.platforms import Profile
 
 ANN: Final = "ann@example.com"
@@ -418,6 +418,59 @@ def _with_topics() -> Engine:
 
 
 # --- the tests ---------------------------------------------------------------------------------
+
+
+@history("A yes and a no in Actito beside a yes that Didomi never told us of")
+async def a_lost_yes_beside_two_clicks_in_actito() -> None:
+    engine = an_engine()
+    chooses(engine, "Didomi", NO)
+    engine.receive(engine.didomi.outbox.pop())
+    await engine.take(ANN)
+    engine.clock.advance(5)
+    chooses(engine, "Didomi", YES)
+    engine.didomi.outbox.clear()
+    engine.clock.advance(5)
+    chooses(engine, "Actito", YES)
+    engine.clock.advance(5)
+    chooses(engine, "Actito", NO)
+
+    await engine.run()
+    engine.receive(engine.didomi.shown(ANN))
+    await engine.run()
+
+    assert sides(engine) == (NO, NO)
+
+
+@history("A refusal on both sides at once")
+async def a_refusal_on_both_sides_at_once() -> None:
+    engine = an_engine(sync=SyncMode.TWO_WAY_STRICT)
+    engine.actito.faults.queue.append("temporary")
+    chooses(engine, "Didomi", NO)
+    engine.clock.advance(5)
+    chooses(engine, "Actito", NO)
+    await engine.run()
+    engine.clock.advance(10 * 60)
+    chooses(engine, "Didomi", YES)
+
+    await engine.run()
+
+    assert sides(engine)[1] is NO
+
+
+@history("A choice that a look showed first")
+async def a_choice_that_a_look_showed_first() -> None:
+    engine = Engine(a_mapping(a_line(), a_line("DailyDeals", MARKETING)))
+    engine.actito.profiles[ANN] = Profile("1042")
+    engine.didomi.fanout = ("bare user",)
+    engine.didomi.click(ANN, {MARKETING: YES})
+    engine.clock.advance(5)
+    chooses(engine, "Actito", YES)
+    engine.receive(engine.actito.outbox.pop())
+    await engine.take(ANN)
+
+    await engine.run()
+
+    assert sides(engine, "DailyDeals", MARKETING) == (YES, YES)
 
 
 @pytest.mark.parametrize("heading", played)
