@@ -13,6 +13,7 @@ from consent_sync.app.settings import Settings
 from consent_sync.domain.events import ProfileMissing, ProfileReading, UserMissing, UserReading
 from consent_sync.domain.mapping import Mapping
 from consent_sync.domain.profile import ProfileChange, TableStructure
+from consent_sync.ports.lists import ListedEvent, UserList, UserLook
 from consent_sync.ports.platforms import ConsentDraft
 
 Client = TypeVar("Client")
@@ -99,3 +100,15 @@ class DidomiAccounts(Accounts[DidomiClient]):
     async def send_events(self, mapping: Mapping, drafts: Sequence[ConsentDraft]) -> None:
         """Create these events."""
         await self.of(mapping).send_events(mapping, drafts)
+
+    async def list_users(self, mapping: Mapping, cursor: str | None) -> UserList:
+        """Return a page of all users."""
+        return await self.of(mapping).lists.list_users(mapping, cursor)
+
+    async def look_at_user(self, mapping: Mapping, ouid: str) -> UserLook:
+        """Return one organisation user id with all its records."""
+        return await self.of(mapping).lists.look_at_user(mapping, ouid)
+
+    async def list_events(self, mapping: Mapping, ouid: str) -> tuple[ListedEvent, ...]:
+        """Return the events of one organisation user id."""
+        return await self.of(mapping).lists.list_events(mapping, ouid)

@@ -171,6 +171,11 @@ class Settings:
         int, Spec("32", kinds.counted, "how many people are worked on at the same time")
     ]
 
+    sweep_share: Annotated[
+        float,
+        Spec("0.25", kinds.share, "share of the calls to Actito that comparing may use"),
+    ]
+
     allow_unauthenticated: Annotated[
         bool,
         Spec("false", kinds.truth, "true: a webhook without any secret accepts every delivery"),

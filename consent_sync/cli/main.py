@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from consent_sync.cli import (
+    audit,
     demo,
     describe,
     doctor,
@@ -92,6 +93,7 @@ app.command("explain")(explain.command)
 app.command("status")(status.command)
 app.command("tail")(tail.command)
 app.add_typer(events.app, name="events")
+app.command("audit")(audit.command)
 app.command("settings")(settings.command)
 app.command("doctor")(doctor.command)
 app.add_typer(mappings.app, name="mappings")

@@ -211,6 +211,18 @@ class Ledger(Protocol):
         """Return what is known about a person, None for nobody."""
         ...
 
+    async def states(self, subjects: Sequence[Subject]) -> dict[Subject, PersonState]:
+        """Return what is known about each of these persons; who is not known is left out."""
+        ...
+
+    async def people(self, after: int, limit: int) -> Sequence[tuple[int, Subject, PersonState]]:
+        """Return persons with a state and a number above `after`, in the order of their numbers.
+
+        Stand-ins for people who are still to be found are left out, so a page may be shorter than
+        `limit`; an empty one is the end.
+        """
+        ...
+
     async def find_profile(self, mapping: str, profile_id: str) -> str | None:
         """Return the person key whose settled state names this Actito profile id, if any."""
         ...

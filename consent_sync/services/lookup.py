@@ -223,7 +223,8 @@ def iso(moment: Micros) -> str:
     return f"{text}.{rest // 1000:03d}Z"
 
 
-def _iso_or_none(moment: Micros) -> str | None:
+def iso_or_none(moment: Micros) -> str | None:
+    """Return a moment as `iso` does, None for an open end."""
     # Open ends of intervals lie outside of any calendar.
     return iso(moment) if 0 <= moment < 253_402_300_800 * SECOND else None
 
@@ -232,7 +233,7 @@ def _side_view(known: LineState, side: Side) -> SideView:
     agreed, said = known.agreed.get(side), known.latest.get(side)
     return SideView(
         choice=agreed.choice if agreed else Choice.NONE,
-        as_of=_iso_or_none(agreed.as_of) if agreed else None,
+        as_of=iso_or_none(agreed.as_of) if agreed else None,
         confirmed=agreed.confirmed if agreed else False,
         latest=_statement_view(said) if said else None,
         failed=known.failed.get(side),
@@ -242,9 +243,9 @@ def _side_view(known: LineState, side: Side) -> SideView:
 def _statement_view(said: Statement) -> StatementView:
     return StatementView(
         choice=said.choice,
-        not_before=_iso_or_none(said.not_before),
-        not_after=_iso_or_none(said.not_after),
-        dated=_iso_or_none(said.dated),
+        not_before=iso_or_none(said.not_before),
+        not_after=iso_or_none(said.not_after),
+        dated=iso_or_none(said.dated),
         evidence=said.evidence,
     )
 
@@ -252,7 +253,7 @@ def _statement_view(said: Statement) -> StatementView:
 def _newest(known: LineState) -> str | None:
     moments = [said.not_after for said in known.latest.values()]
     moments = moments or [agreed.as_of for agreed in known.agreed.values()]
-    return _iso_or_none(max(moments)) if moments else None
+    return iso_or_none(max(moments)) if moments else None
 
 
 def _entries(mapping: str, record: LedgerRecord) -> Iterable[tuple[Micros, TimelineEntry]]:

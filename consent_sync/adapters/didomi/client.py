@@ -13,6 +13,7 @@ from consent_sync.adapters.didomi.catalogue import (
     read_catalogue,
     read_webhooks,
 )
+from consent_sync.adapters.didomi.lists import DidomiLists
 from consent_sync.adapters.didomi.models import Entity, UserPage
 from consent_sync.adapters.didomi.session import DidomiSettings
 from consent_sync.adapters.didomi.wire import event_json, of_person, read_users
@@ -42,6 +43,7 @@ class DidomiClient:
     def __init__(self, wall: HttpWall, settings: DidomiSettings, clock: Clock) -> None:
         self._calls = DidomiCalls(wall, settings, clock)
         self._clock = clock
+        self.lists = DidomiLists(self._calls, clock)
 
     async def check(self) -> None:
         """Return when Didomi accepts our key; raise CredentialError or TemporaryError otherwise."""

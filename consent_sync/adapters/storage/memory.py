@@ -183,6 +183,16 @@ class MemoryStore:
         person = self._open().persons.get(subject)
         return person.state if person else None
 
+    async def states(self, subjects: Sequence[Subject]) -> dict[Subject, PersonState]:
+        """Return what is known about each of these persons."""
+        persons = self._open().persons
+        known = {one: persons[one].state for one in subjects if one in persons}
+        return {subject: state for subject, state in known.items() if state is not None}
+
+    async def people(self, after: int, limit: int) -> Sequence[tuple[int, Subject, PersonState]]:
+        """Return persons with a state and a number above `after`."""
+        return self._open().people(after, limit)
+
     async def find_profile(self, mapping: str, profile_id: str) -> str | None:
         """Return the person key whose settled state names this Actito profile id, if any."""
         return self._open().find_profile(mapping, profile_id)

@@ -109,6 +109,15 @@ class Data:
             for item in sorted(items, key=lambda item: (item.received_at, item.id))
         )
 
+    def people(self, after: int, limit: int) -> list[tuple[int, Subject, PersonState]]:
+        """Return persons with a state, numbered in the order they were first named."""
+        known = [
+            (number, subject, person.state)
+            for number, (subject, person) in enumerate(self.persons.items(), 1)
+            if person.state is not None and not is_stand_in(subject.person)
+        ]
+        return [one for one in known if one[0] > after][:limit]
+
     def find_profile(self, mapping: str, profile_id: str) -> str | None:
         """Return the person key of an Actito profile; a stand-in for a person is not one."""
         for subject, person in reversed(self.persons.items()):

@@ -37,6 +37,14 @@ class SqliteReader:
         """Return what is known about a person, None for nobody."""
         return await self._looking(lambda reader: reader.person(subject))
 
+    async def states(self, subjects: Sequence[Subject]) -> dict[Subject, PersonState]:
+        """Return what is known about each of these persons."""
+        return await self._looking(lambda reader: reader.states(subjects))
+
+    async def people(self, after: int, limit: int) -> Sequence[tuple[int, Subject, PersonState]]:
+        """Return persons with a state and a number above `after`."""
+        return await self._looking(lambda reader: reader.people(after, limit))
+
     async def find_profile(self, mapping: str, profile_id: str) -> str | None:
         """Return the person key whose settled state names this Actito profile id, if any."""
         return await self._looking(lambda reader: reader.find_profile(mapping, profile_id))

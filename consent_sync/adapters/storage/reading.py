@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import apsw
+import orjson
 
 from consent_sync.adapters.storage.codec import decode_record, decode_state
 from consent_sync.adapters.storage.codec_versions import version_of
@@ -37,6 +38,19 @@ class Reader:
         number = self._number(subject)
         rows = [] if number is None else self._rows("person_state", (number,))
         return decode_state(rows[0][0]) if rows and rows[0][0] is not None else None
+
+    def states(self, subjects: Sequence[Subject]) -> dict[Subject, PersonState]:
+        """Return what is known about each of these persons."""
+        by_key = {person_key(subject).hex(): subject for subject in subjects}
+        rows = self._rows("states_of_persons", (orjson.dumps(list(by_key)).decode(),))
+        return {by_key[key]: decode_state(state) for key, state in rows}
+
+    def people(self, after: int, limit: int) -> list[tuple[int, Subject, PersonState]]:
+        """Return persons with a state, in the order of their numbers."""
+        return [
+            (number, Subject(mapping, person), decode_state(state))
+            for number, mapping, person, state in self._rows("people_page", (after, limit))
+        ]
 
     def find_profile(self, mapping: str, profile_id: str) -> str | None:
         """Return the person key of an Actito profile."""

@@ -240,6 +240,19 @@ SELECT body FROM intent WHERE person = ? ORDER BY id;
 -- What is known about a person.
 SELECT state FROM person WHERE id = ?;
 
+-- name: states_of_persons
+-- What is known about many persons, by the hashes of mapping and person.
+SELECT wanted.value, person.state
+FROM json_each(?) AS wanted CROSS JOIN person ON person.key = unhex(wanted.value)
+WHERE person.state IS NOT NULL;
+
+-- name: people_page
+-- The next persons with a state; the key of a stand-in starts with a zero byte.
+SELECT id, mapping, person, state FROM person
+WHERE id > ? AND state IS NOT NULL AND person >= char(1)
+ORDER BY id
+LIMIT ?;
+
 -- name: person_of_profile
 -- Who has this profile.
 SELECT person FROM person WHERE profile = ? ORDER BY id DESC LIMIT 1;

@@ -1,0 +1,197 @@
+"""What two sides hold beside each other, where they differ, and what the rules would do about it."""
+
+from collections.abc import Mapping as MappingView
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from consent_sync.domain.actito_hints import Hint, fold_hint
+from consent_sync.domain.actito_looks import fold_profile_missing, fold_profile_reading
+from consent_sync.domain.consent import Agreed, Choice, ConsentTree
+from consent_sync.domain.didomi_items import fold_didomi_item
+from consent_sync.domain.didomi_looks import fold_user_missing, fold_user_reading
+from consent_sync.domain.events import (
+    DidomiItem,
+    Item,
+    ProfileHint,
+    ProfileMissing,
+    ProfileReading,
+    UserMissing,
+    UserReading,
+)
+from consent_sync.domain.identity import Side
+from consent_sync.domain.lines import Context, line_state
+from consent_sync.domain.mapping import Line, Mapping, SyncMode
+from consent_sync.domain.plan import Plan, desired_choice, may_write, plan_changes
+from consent_sync.domain.state import PersonState, Presence
+from consent_sync.domain.translate import choice_at, choice_from_subscription
+from consent_sync.domain.verdicts import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """One person as both sides show them; several Didomi users may be one person."""
+
+    didomi: tuple[UserReading | UserMissing, ...]
+    actito: ProfileReading | ProfileMissing
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One line on which the sides differ: what they hold, what we believe, what would be done.
+
+    `proposed` is what both ought to hold, `writes` the sides that would be written for it.
+    """
+
+    line: Line
+    didomi: Choice
+    actito: Choice
+    believed: MappingView[Side, Agreed]
+    proposed: Choice
+    verdict: Verdict
+    reason: str
+    writes: tuple[Side, ...]
+
+
+def shown_choices(line: Line, sides: Sides) -> tuple[Choice, Choice]:
+    """Return what Didomi and Actito show on a line; of several Didomi users the no counts."""
+    trees = [seen.tree for seen in sides.didomi if isinstance(seen, UserReading)]
+    return _shown_by_didomi(line, trees), _shown_by_actito(line, sides.actito)
+
+
+def maybe_differ(sides: Sides, mapping: Mapping) -> bool:
+    """Say whether it is worth looking closer: one side agrees to what the other does not.
+
+    Cheap, for everybody; a refusal beside nothing is left to `weakly_differ`.
+    """
+    return any(_apart(line, sides) for line in mapping.lines if line.sync is not SyncMode.OFF)
+
+
+def weakly_differ(sides: Sides, mapping: Mapping) -> bool:
+    """Say whether one side refuses what the other says nothing about; that may be no difference."""
+    return any(
+        {Choice.DENIED, Choice.NONE} == set(shown_choices(line, sides))
+        for line in mapping.lines
+        if line.sync is not SyncMode.OFF
+    )
+
+
+def looks_emptied(
+    state: PersonState, seen: ProfileReading | ProfileMissing, mapping: Mapping
+) -> bool:
+    """Say whether Actito shows nothing at all where it is known to have held something."""
+    held = [line_state(state, line).agreed.get(Side.ACTITO) for line in mapping.lines]
+    if not any(one is not None and one.choice is not Choice.NONE for one in held):
+        return False
+    return isinstance(seen, ProfileMissing) or not any(
+        line.id in seen.subscriptions for line in mapping.lines
+    )
+
+
+def held_in_didomi(state: PersonState, mapping: Mapping) -> bool:
+    """Say whether Didomi is known to have held a choice of this person."""
+    held = [line_state(state, line).agreed.get(Side.DIDOMI) for line in mapping.lines]
+    known = any(one is not None and one.choice is not Choice.NONE for one in held)
+    return known and state.user is Presence.PRESENT
+
+
+def differences(
+    state: PersonState, shown: Sequence[Item], sides: Sides, context: Context
+) -> tuple[Difference, ...]:
+    """Return the lines on which the sides differ, with the outcome that the rules propose.
+
+    `shown` are the Didomi users as webhooks would show them. The outcome is that of a turn which
+    takes them in and looks at both sides; nothing is written.
+    """
+    after, plan = foretold(state, shown, sides, context)
+    decisions = {one.line.id: one for one in plan.decisions}
+    one_missing = isinstance(sides.actito, ProfileMissing) or not any(
+        isinstance(seen, UserReading) for seen in sides.didomi
+    )
+    found: list[Difference] = []
+    for line in context.mapping.lines:
+        didomi, actito = shown_choices(line, sides)
+        writes = tuple(side for side in Side if line.id in plan.writes(side))
+        held = line.id in plan.held
+        if line.sync is SyncMode.OFF or didomi is actito:
+            continue
+        by_rules = bool(writes) or (held and not one_missing)
+        if not by_rules and (one_missing or not _drifts(line, didomi, actito, context.mapping)):
+            continue
+        decision = decisions.get(line.id)
+        wish = desired_choice(line, line_state(after, line), context.rules)
+        found.append(
+            Difference(
+                line,
+                didomi,
+                actito,
+                line_state(state, line).agreed,
+                wish.choice,
+                decision.verdict if decision else Verdict.NO_CHANGE,
+                decision.reason if decision else _NOBODY,
+                writes,
+            )
+        )
+    return tuple(found)
+
+
+_NOBODY = "nobody is known to have made a choice here, so nothing is written"
+
+
+def foretold(
+    state: PersonState, shown: Sequence[Item], sides: Sides, context: Context
+) -> tuple[PersonState, Plan]:
+    """Return what a turn would know and plan that takes these users in and looks at both sides."""
+    for item in shown:
+        if isinstance(item.content, DidomiItem):
+            state = fold_didomi_item(state, item, item.content, context).state
+    hint = Hint(Item(0, context.now, ProfileHint(state.names)), ProfileHint(state.names))
+    state = fold_hint(state, hint, context).state
+    if isinstance(sides.actito, ProfileMissing):
+        state = fold_profile_missing(state, sides.actito, [hint], context).state
+    else:
+        state = fold_profile_reading(state, sides.actito, [hint], context).state
+    looked = frozenset({Side.ACTITO})
+    plan = plan_changes(state, context, looked=looked)
+    if Side.DIDOMI not in plan.looks:
+        return state, plan
+    readings = [seen for seen in sides.didomi if isinstance(seen, UserReading)]
+    for seen in readings:
+        state = fold_user_reading(state, seen, context)
+    state = state if readings else fold_user_missing(state)
+    return state, plan_changes(state, context, looked=looked | {Side.DIDOMI})
+
+
+def _apart(line: Line, sides: Sides) -> bool:
+    didomi, actito = shown_choices(line, sides)
+    return (didomi is Choice.GRANTED) is not (actito is Choice.GRANTED)
+
+
+def _drifts(line: Line, didomi: Choice, actito: Choice, mapping: Mapping) -> bool:
+    """Say whether an agreement on one side alone is drift, whatever the rules would write.
+
+    On a line that flows one way only the receiving side may refuse what the other agrees to, and
+    its own agreement is nobody's business.
+    """
+    if (didomi is Choice.GRANTED) is (actito is Choice.GRANTED):
+        return False
+    to_actito = may_write(Side.ACTITO, line, mapping)
+    to_didomi = may_write(Side.DIDOMI, line, mapping)
+    if to_actito and to_didomi:
+        return True
+    giver, taker = (didomi, actito) if to_actito else (actito, didomi)
+    return giver is not Choice.NONE and taker is not Choice.DENIED
+
+
+def _shown_by_didomi(line: Line, trees: Sequence[ConsentTree]) -> Choice:
+    choices = {choice_at(tree, line.node, held=Choice.NONE) for tree in trees}
+    for choice in (Choice.DENIED, Choice.GRANTED):
+        if choice in choices:
+            return choice
+    return Choice.NONE
+
+
+def _shown_by_actito(line: Line, seen: ProfileReading | ProfileMissing) -> Choice:
+    subscribed = seen.subscriptions.get(line.id) if isinstance(seen, ProfileReading) else None
+    if subscribed is None:
+        return Choice.NONE
+    return choice_from_subscription(line, subscribed=subscribed)

@@ -1,0 +1,348 @@
+"""Compares everybody on both sides, page by page; whoever differs is looked at a second time.
+
+Nothing is written to a platform here. What two lists show at different moments proves nothing, so a
+difference counts only when both sides, read anew, still show it and nothing waits for the person.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from typing import Final
+
+from consent_sync.domain.compare import (
+    Sides,
+    differences,
+    foretold,
+    held_in_didomi,
+    looks_emptied,
+    maybe_differ,
+    weakly_differ,
+)
+from consent_sync.domain.errors import ConsentSyncError
+from consent_sync.domain.events import DidomiItem, Item, ProfileMissing, ProfileReading
+from consent_sync.domain.identity import (
+    Names,
+    Normalise,
+    Subject,
+    person_from_ouid,
+    unresolved_person,
+)
+from consent_sync.domain.lines import Context
+from consent_sync.domain.mapping import Mapping
+from consent_sync.domain.rules import Rules
+from consent_sync.domain.state import PersonState
+from consent_sync.ports.clock import Clock
+from consent_sync.ports.lists import ConsentLists, CursorError, ListedUser, ProfileSource, UserList
+from consent_sync.ports.notebook import Notebook
+from consent_sync.ports.receiver import DidomiReceiver
+from consent_sync.ports.store import Ledger
+from consent_sync.services.drafts import actito_keys
+from consent_sync.services.intake import real
+from consent_sync.services.scan import (
+    DONE,
+    KNOWN,
+    LISTED,
+    Counts,
+    Found,
+    Place,
+    Progress,
+    fits,
+    found_text,
+    new_progress,
+    progress_from,
+    progress_text,
+)
+
+KNOWN_AT_ONCE: Final = 200
+"""How many of the people we know are taken from the store at once."""
+
+EMPTIED_AT_LEAST: Final = 20
+"""So few who seem to have lost everything are never a reason to stop."""
+
+EMPTIED_SHARE: Final = 0.2
+"""Above this share of those compared, a platform is not believed to have lost everybody."""
+
+MAX_RESTARTS: Final = 5
+"""How often a list may be read from its beginning because its cursor was refused."""
+
+OnFound = Callable[[Found], Awaitable[None]]
+OnPage = Callable[[Progress], Awaitable[None]]
+
+
+class LooksEmptyError(ConsentSyncError):
+    """A side shows nothing where much was known: that is no finding, but a reason to stop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Eyes:
+    """What a comparison looks with. `cheap` may be an export; `profiles` is always the platform."""
+
+    lists: ConsentLists
+    profiles: ProfileSource
+    cheap: ProfileSource
+    ledger: Ledger
+    receiver: DidomiReceiver
+    clock: Clock
+    rules: Rules
+
+
+async def _nothing(_: object) -> None:
+    return None
+
+
+class Comparison:
+    """One comparison of all given mappings, from where the notebook says it is to its end."""
+
+    def __init__(
+        self,
+        eyes: Eyes,
+        mappings: Sequence[Mapping],
+        notebook: Notebook,
+        *,
+        on_found: OnFound = _nothing,
+        on_page: OnPage = _nothing,
+    ) -> None:
+        self._eyes = eyes
+        self._mappings = mappings
+        self._notebook = notebook
+        self._on_found = on_found
+        self._on_page = on_page
+
+    async def run(self) -> Progress:
+        """Compare until everybody has been looked at; raises LooksEmptyError and what looking raises.
+
+        Whatever it raises, the next run goes on behind the last whole page.
+        """
+        progress = await self._begin()
+        for mapping in self._mappings:
+            progress = await self._listed(mapping, progress)
+            progress = await self._known(mapping, progress)
+        return progress
+
+    async def _begin(self) -> Progress:
+        text = await self._notebook.read()
+        if text is not None:
+            progress = progress_from(text)
+            if fits(progress, self._mappings) and not progress.complete:
+                return progress
+            await self._notebook.clear()
+        progress = new_progress(self._mappings, self._eyes.clock.now())
+        await self._notebook.note(progress_text(progress))
+        return progress
+
+    # --- whom Didomi lists -----------------------------------------------------------------------
+
+    async def _listed(self, mapping: Mapping, progress: Progress) -> Progress:
+        place = progress.places[mapping.name]
+        coming: asyncio.Task[UserList] | None = None
+        try:
+            while place.stage == LISTED:
+                try:
+                    page = await (coming or self._eyes.lists.list_users(mapping, place.cursor))
+                except CursorError:
+                    coming = None
+                    progress, place = await self._again(mapping, progress, place)
+                    continue
+                coming = self._fetch(mapping, page)
+                progress, place = await self._page(mapping, page, progress, place)
+        finally:
+            if coming is not None:
+                coming.cancel()
+                await asyncio.gather(coming, return_exceptions=True)
+        return progress
+
+    def _fetch(self, mapping: Mapping, page: UserList) -> "asyncio.Task[UserList] | None":
+        """Fetch the next page while this one is compared."""
+        if page.cursor is None:
+            return None
+        return asyncio.create_task(self._listing(mapping, page.cursor))
+
+    async def _listing(self, mapping: Mapping, cursor: str) -> UserList:
+        return await self._eyes.lists.list_users(mapping, cursor)
+
+    async def _again(
+        self, mapping: Mapping, progress: Progress, place: Place
+    ) -> tuple[Progress, Place]:
+        """Read the list from its beginning; whoever was found stays found once."""
+        if place.restarts >= MAX_RESTARTS:
+            raise LooksEmptyError(
+                f"{mapping.name}: Didomi refused the place in its list {MAX_RESTARTS + 1} times; "
+                "its list cannot be read to the end at this pace"
+            )
+        place = Place(place.version, restarts=place.restarts + 1)
+        progress = progress.with_place(mapping.name, place)
+        await self._notebook.note(progress_text(progress))
+        return progress, place
+
+    async def _page(
+        self, mapping: Mapping, page: UserList, progress: Progress, place: Place
+    ) -> tuple[Progress, Place]:
+        pairs = _with_person(mapping, page)
+        persons = list(dict.fromkeys(subject for subject, _ in pairs))
+        states = await self._eyes.ledger.states(persons)
+        looks = await asyncio.gather(
+            *(self._first_look(mapping, one, user, states.get(one)) for one, user in pairs)
+        )
+        counts = place.counts.plus(guests=page.guests)
+        for one in looks:
+            counts = counts.plus(**one.counted)
+        # Before a conclusion is drawn from any of them; the page is read again the next time.
+        _refuse_emptied(mapping, "Actito", counts.emptied, counts.compared)
+        suspects = {one.subject: one.ouid for one in looks if one.suspect}
+        found, counts = await self._judge_all(mapping, suspects, counts)
+        place = replace(
+            place, cursor=page.cursor, counts=counts, stage=KNOWN if page.cursor is None else LISTED
+        )
+        progress = progress.with_place(mapping.name, place)
+        await self._keep(progress, persons, found)
+        return progress, place
+
+    async def _first_look(
+        self, mapping: Mapping, subject: Subject, user: ListedUser, state: PersonState | None
+    ) -> "_Look":
+        known = state or PersonState(names=Names(ouid=user.ouid))
+        context = self._context(mapping, subject)
+        if mapping.normalise is Normalise.SHA256 and not known.names.actito_key:
+            return _Look(subject, user.ouid, {"hash_only": 1})
+        seen = await self._profile(self._eyes.cheap, mapping, known, context)
+        sides = Sides((user.seen,), seen)
+        counted = {"compared": 1}
+        if isinstance(seen, ProfileMissing):
+            counted["no_profile"] = 1
+        emptied = looks_emptied(known, seen, mapping)
+        if emptied:
+            counted["emptied"] = 1
+        creates = isinstance(seen, ProfileMissing) and mapping.upsert_mode
+        suspect = emptied or creates
+        if isinstance(seen, ProfileReading) and not suspect:
+            suspect = maybe_differ(sides, mapping) or (
+                weakly_differ(sides, mapping) and bool(self._planned(known, sides, context))
+            )
+        return _Look(subject, user.ouid, counted, suspect)
+
+    def _planned(self, state: PersonState, sides: Sides, context: Context) -> bool:
+        _, plan = foretold(state, (), sides, context)
+        return bool(plan.actito or plan.didomi)
+
+    # --- whom we know beside that ----------------------------------------------------------------
+
+    async def _known(self, mapping: Mapping, progress: Progress) -> Progress:
+        place = progress.places[mapping.name]
+        while place.stage == KNOWN:
+            people = await self._eyes.ledger.people(place.after, KNOWN_AT_ONCE)
+            ours = [(one, state) for _, one, state in people if one.mapping == mapping.name]
+            unseen = await self._notebook.unseen([_key(one) for one, _ in ours])
+            beside = [(one, state) for one, state in ours if _key(one) in unseen]
+            gone = {
+                one: state.names.ouid for one, state in beside if held_in_didomi(state, mapping)
+            }
+            counts = place.counts.plus(no_user=len(gone), only_actito=len(beside) - len(gone))
+            # Before a conclusion is drawn from any of them.
+            _refuse_emptied(mapping, "Didomi", counts.no_user, counts.compared + counts.no_user)
+            found, counts = await self._judge_all(mapping, gone, counts)
+            after = people[-1][0] if people else place.after
+            place = replace(place, after=after, counts=counts, stage=KNOWN if people else DONE)
+            progress = progress.with_place(mapping.name, place)
+            await self._keep(progress, (), found)
+        return progress
+
+    # --- the second look -------------------------------------------------------------------------
+
+    async def _judge_all(
+        self, mapping: Mapping, suspects: dict[Subject, str], counts: Counts
+    ) -> tuple[list[Found], Counts]:
+        judged = await asyncio.gather(
+            *(self._judge(mapping, subject, ouid) for subject, ouid in suspects.items())
+        )
+        found = [one for one in judged if isinstance(one, Found) and one.differences]
+        waiting = sum(one is None for one in judged)
+        return found, counts.plus(differing=len(found), under_way=waiting)
+
+    async def _judge(self, mapping: Mapping, subject: Subject, ouid: str) -> Found | None:
+        """Look at both sides and the ledger anew; None when something waits for this person."""
+        eyes, context = self._eyes, self._context(mapping, subject)
+        state = await eyes.ledger.person(subject) or PersonState(names=Names(ouid=ouid))
+        spellings = tuple(dict.fromkeys(one for one in (*state.spellings, ouid) if one))
+        looks = [await eyes.lists.look_at_user(mapping, one) for one in spellings]
+        seen = await self._profile(eyes.profiles, mapping, state, context)
+        if await self._waits(mapping, subject, state):
+            return None
+        now = eyes.clock.now()
+        shown: list[Item] = []
+        for arrival in (arrival for look in looks for arrival in look.shown):
+            content = eyes.receiver.understand(arrival.body)
+            if isinstance(content, DidomiItem):
+                shown.append(Item(0, now, content))
+        sides = Sides(tuple(look.seen for look in looks), seen)
+        context = self._context(mapping, subject)
+        return Found(subject, ouid, now, differences(state, shown, sides, context))
+
+    async def _waits(self, mapping: Mapping, subject: Subject, state: PersonState) -> bool:
+        ledger = self._eyes.ledger
+        if await ledger.waiting(subject):
+            return True
+        number = state.names.profile_id
+        return bool(
+            number and await ledger.waiting(Subject(mapping.name, unresolved_person(number)))
+        )
+
+    # --- parts -----------------------------------------------------------------------------------
+
+    async def _profile(
+        self, source: ProfileSource, mapping: Mapping, state: PersonState, context: Context
+    ) -> ProfileReading | ProfileMissing:
+        seen: ProfileReading | ProfileMissing = ProfileMissing(context.now)
+        for key in actito_keys(state, context):
+            seen = await source.read_by_key(mapping, key)
+            if isinstance(seen, ProfileReading):
+                break
+        return seen
+
+    def _context(self, mapping: Mapping, subject: Subject) -> Context:
+        return Context(subject, mapping, self._eyes.rules, self._eyes.clock.now())
+
+    async def _keep(
+        self, progress: Progress, seen: Sequence[Subject], found: Sequence[Found]
+    ) -> None:
+        for one in found:
+            await self._on_found(one)
+        await self._notebook.note(
+            progress_text(progress),
+            seen=[_key(one) for one in seen],
+            found=[(_key(one.subject), found_text(one)) for one in found],
+        )
+        await self._on_page(progress)
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What a first look at one record came to."""
+
+    subject: Subject
+    ouid: str
+    counted: dict[str, int]
+    suspect: bool = False
+
+
+def _refuse_emptied(mapping: Mapping, side: str, emptied: int, compared: int) -> None:
+    if emptied > EMPTIED_AT_LEAST and emptied > EMPTIED_SHARE * compared:
+        raise LooksEmptyError(
+            f"{mapping.name}: {side} shows nothing any more for {emptied} of {compared} people of "
+            "whom it held choices; that looks like a fault and not like choices, so the comparison "
+            "stopped. Check the key's rights, the table and the organisation; then run it again"
+        )
+
+
+def _with_person(mapping: Mapping, page: UserList) -> list[tuple[Subject, ListedUser]]:
+    """Every record of the page with its person; one person may have several records."""
+    pairs = [
+        (Subject(mapping.name, person_from_ouid(user.ouid, mapping.normalise)), user)
+        for user in page.users
+    ]
+    return [pair for pair in pairs if real(pair[0].person)]
+
+
+def _key(subject: Subject) -> bytes:
+    # Not the names themselves: the notebook needs to recognise people, not to name them.
+    return blake2b("\n".join(subject).encode(), digest_size=16).digest()
