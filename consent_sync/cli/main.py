@@ -17,6 +17,7 @@ from consent_sync.cli import (
     doctor,
     events,
     explain,
+    importing,
     mappings,
     schema,
     serve,
@@ -99,6 +100,7 @@ app.command("doctor")(doctor.command)
 app.add_typer(mappings.app, name="mappings")
 app.command("test")(trials.command)
 app.command("validate")(validate.command)
+app.command("import")(importing.command)
 app.command("describe")(describe.command)
 app.command("schema")(schema.command)
 

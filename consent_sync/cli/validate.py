@@ -63,12 +63,13 @@ def report(reading: FolderReading) -> dict[str, object]:
             }
             for one in reading.files
         ],
-        "problems": [_plain(problem) for problem in reading.problems],
-        "warnings": [_plain(warning) for warning in reading.warnings],
+        "problems": [plain_problem(problem) for problem in reading.problems],
+        "warnings": [plain_problem(warning) for warning in reading.warnings],
     }
 
 
-def _plain(problem: Problem) -> dict[str, object]:
+def plain_problem(problem: Problem) -> dict[str, object]:
+    """Return a problem as plain data."""
     return {
         "code": problem.code.value,
         "file": problem.file,
@@ -81,8 +82,17 @@ def _plain(problem: Problem) -> dict[str, object]:
     }
 
 
+def show_problem(problem: Problem, folder: Path) -> None:
+    """Print a problem of a file in this folder, with its line where it has one."""
+    _console().print(_block(problem, folder))
+
+
+def _console() -> Console:
+    return Console(highlight=False, soft_wrap=True)
+
+
 def _print(reading: FolderReading, folder: Path) -> None:
-    console = Console(highlight=False, soft_wrap=True)
+    console = _console()
     for problem in (*reading.warnings, *reading.problems):
         console.print(_block(problem, folder))
     for one in reading.files:

@@ -53,6 +53,9 @@ class Code(StrEnum):
     TEST_FAILED = "mapping-test-failed"
     TEST_LINE = "mapping-test-line"
     TEST_PAYLOAD = "mapping-test-payload"
+    IMPORT_JSON = "mapping-import-json"
+    IMPORT_FAULT = "mapping-import-fault"
+    IMPORT_SHAPE = "mapping-import-shape"
 
     NO_FILES = "mapping-no-files"
     FILE_NOT_READ = "mapping-file-not-read"
@@ -127,12 +130,12 @@ class Problem:
         return f"{self.where}: {self.sentence} [{self.code}]"
 
 
-def nearest_word(word: str, known: Iterable[str]) -> str:
+def nearest_word(word: str, known: Iterable[str], *, alike: float = _ALIKE) -> str:
     """Return the known word most like this one, letter case aside; empty when none is alike."""
     best, best_ratio = "", 0.0
     for candidate in known:
         ratio = SequenceMatcher(None, word.casefold(), candidate.casefold()).ratio()
-        if ratio >= _ALIKE and ratio > best_ratio:
+        if ratio >= alike and ratio > best_ratio:
             best, best_ratio = candidate, ratio
     return best
 
