@@ -230,13 +230,13 @@ class TurnRun:
     async def _write(self, plan: Plan) -> bool:
         """Write what is planned; say whether anything was tried."""
         progress = self._progress
-        if give_up_worn_out(progress, plan):
-            return True
-        tried = False
+        tried = give_up_worn_out(progress, plan)
+        if tried:
+            plan = self._make_plan()
         trouble: TemporaryError | None = None
         if plan.actito or attributes_due(progress):
             try:
-                tried = await write_profile(progress, plan.actito)
+                tried = await write_profile(progress, plan.actito) or tried
             except TemporaryError as error:
                 # The other side is written all the same: a refusal there waits for nobody.
                 trouble = error

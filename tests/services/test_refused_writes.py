@@ -6,9 +6,10 @@ import pytest
 
 from consent_sync.domain.consent import Choice, Node
 from consent_sync.domain.errors import PermanentError, TemporaryError
+from consent_sync.domain.events import ProfileMissing, ProfileReading
 from consent_sync.domain.identity import Side
 from consent_sync.domain.mapping import Mapping
-from consent_sync.domain.profile import ProfileChange, TableStructure
+from consent_sync.domain.profile import ProfileChange, TableAttribute, TableStructure
 from consent_sync.domain.verdicts import Kind, Verdict
 from consent_sync.ports.platforms import ConsentDraft
 from tests.doubles.clock import SettableClock
@@ -42,6 +43,12 @@ class PickyActito(ActitoWorld):
     refuses_creation = False
     hides_structure = False
     comes_meanwhile = False
+    refuses_looks = False
+
+    async def read_by_key(self, mapping: Mapping, key: str) -> ProfileReading | ProfileMissing:
+        if self.refuses_looks:
+            raise PermanentError("bad request", status=400, answer="the key is not unique")
+        return await super().read_by_key(mapping, key)
 
     async def update(
         self, mapping: Mapping, key: str, change: ProfileChange, *, after_look: bool
@@ -189,3 +196,37 @@ async def test_nobody_is_created_before_the_table_is_known() -> None:
     assert settled is not None
     assert settled.attempts == 1
     assert actito.profiles[ANN].subscriptions == {"Newsletter": True}
+
+
+async def test_a_look_that_is_refused_for_good_is_tried_again() -> None:
+    """Somebody may mend the key attribute of the file; the agreement waits, and nothing is raised."""
+    engine, actito = an_engine(a_mapping())
+    actito.profiles[ANN] = Profile("1042")
+    actito.refuses_looks = True
+    engine.didomi.click(ANN, {EMAIL: YES})
+    engine.deliver_all()
+    settled = await engine.take(ANN)
+    waits = engine.entries(ANN)[-1].verdict
+    actito.refuses_looks = False
+    await engine.run()
+
+    assert settled is not None
+    assert (settled.attempts, waits) == (1, Verdict.WAITING_RETRY)
+    assert actito.profiles[ANN].subscriptions == {"Newsletter": True}
+
+
+async def test_a_profile_that_lacks_a_mandatory_attribute_is_not_tried() -> None:
+    """The table would refuse it; the line says which attribute nobody has told."""
+    engine, actito = an_engine(a_mapping(upsert_mode=True))
+    attributes = {
+        "customerId": TableAttribute("customerId", mandatory=True),
+        "lastName": TableAttribute("lastName", mandatory=True),
+    }
+    actito.table = TableStructure("21", "Customers", attributes)
+    engine.didomi.click(ANN, {EMAIL: YES})
+    await engine.run()
+    last = engine.entries(ANN)[-1]
+
+    assert "create" not in actito.calls
+    assert last.verdict is Verdict.NO_PROFILE
+    assert "the table needs lastName, which nobody has told us" in last.reason

@@ -9,7 +9,7 @@ from consent_sync.domain.moments import HOUR, MINUTE, Micros
 from consent_sync.domain.replay import replay
 from consent_sync.domain.verdicts import Kind, Verdict
 from tests.doubles.engine import Engine
-from tests.doubles.mappings import EMAIL, a_mapping
+from tests.doubles.mappings import EMAIL, MARKETING, a_line, a_mapping
 from tests.doubles.platforms import Faults, Profile
 
 ANN = "ann@example.com"
@@ -137,3 +137,20 @@ async def test_the_ledger_tells_the_same_story(engine: Engine) -> None:
     again = replay(records, engine.items, engine.versions, engine.rules, engine.subject(ANN))
 
     assert again == engine.lane(ANN).state
+
+
+async def test_a_line_given_up_holds_no_other_line_up(engine: Engine) -> None:
+    """In the very turn in which the one fails, the refusal of the other one is written."""
+    engine.with_mapping(lines=(a_line(), a_line("DailyDeals", MARKETING)))
+    await engine.run()
+    for _ in range(3):
+        engine.clock.time = engine.lane(ANN).due_at or 0
+        await engine.take(ANN)
+    engine.clock.time = engine.lane(ANN).due_at or 0
+    engine.actito.faults = Faults()
+    engine.didomi.click(ANN, {MARKETING: NO})
+    engine.deliver_all()
+    await engine.take(ANN)
+
+    assert engine.actito.profiles[ANN].subscriptions == {"Newsletter": True, "DailyDeals": False}
+    assert Side.ACTITO in engine.line(ANN, "Newsletter").failed
