@@ -242,8 +242,17 @@ SELECT state FROM person WHERE id = ?;
 
 -- name: states_of_persons
 -- What is known about many persons, by the hashes of mapping and person.
-SELECT wanted.value, person.state
-FROM json_each(?) AS wanted CROSS JOIN person ON person.key = unhex(wanted.value)
+WITH
+wanted (name, key) AS MATERIALIZED (SELECT value, unhex(value) FROM json_each(?)),
+found (name, person) AS (
+    SELECT wanted.name, person_key.person
+    FROM wanted CROSS JOIN person_key ON person_key.key = wanted.key
+    UNION
+    SELECT wanted.name, person_log.id
+    FROM person_log CROSS JOIN wanted ON wanted.key = person_log.key
+)
+SELECT found.name, person.state
+FROM found CROSS JOIN person ON person.id = found.person
 WHERE person.state IS NOT NULL;
 
 -- name: people_page
