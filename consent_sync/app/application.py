@@ -14,6 +14,7 @@ from consent_sync.adapters.storage.reader import SqliteReader
 from consent_sync.adapters.telemetry import Fingerprint
 from consent_sync.app.accounts import ActitoAccounts, DidomiAccounts
 from consent_sync.app.activation import Activation
+from consent_sync.app.recovering import Recovering
 from consent_sync.app.settings import Settings
 from consent_sync.app.witnesses import remember_profiles
 from consent_sync.domain.rules import Rules
@@ -49,6 +50,7 @@ class Application:
     replay: Replay
     worker: Worker
     session: aiohttp.ClientSession
+    recovering: Recovering
     reader: SqliteReader | None = None
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
@@ -58,6 +60,8 @@ class Application:
         self._tell(await self.activation.start())
         if self.reader is not None:
             await remember_profiles(self.reader, self.mappings, self.actito)
+        # Before the first webhook comes in, which would hide how long nobody listened.
+        await self.recovering.begin()
         self._tasks = [
             asyncio.create_task(self.worker.run(), name="worker"),
             asyncio.create_task(self.activation.watch(self._tell), name="mappings"),
@@ -82,6 +86,7 @@ class Application:
     async def stop(self) -> None:
         """Finish the turns under way, close the store and every connection."""
         await self.finish_turns()
+        await self.recovering.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

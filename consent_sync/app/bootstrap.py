@@ -20,6 +20,7 @@ from consent_sync.adapters.http import HttpWall, Observer
 from consent_sync.adapters.key_file import KEY_BYTES, load_or_make_key
 from consent_sync.adapters.mapping_files import MappingFolder
 from consent_sync.adapters.metrics import Metrics
+from consent_sync.adapters.notebook import SqliteNotebook
 from consent_sync.adapters.storage.memory import MemoryStore
 from consent_sync.adapters.storage.reader import SqliteReader
 from consent_sync.adapters.storage.sqlite import SqliteStore
@@ -33,6 +34,7 @@ from consent_sync.app.accounts import (
 )
 from consent_sync.app.activation import Activation
 from consent_sync.app.application import Application
+from consent_sync.app.recovering import Recovering
 from consent_sync.app.settings import Settings
 from consent_sync.app.trials import TrialGate
 from consent_sync.domain.errors import StoreError
@@ -40,11 +42,16 @@ from consent_sync.domain.moments import HOUR, SECOND, Micros
 from consent_sync.domain.retry import RetryPolicy
 from consent_sync.domain.rules import Rules
 from consent_sync.ports.clock import Clock
+from consent_sync.ports.door import Door
+from consent_sync.ports.lists import ConsentLists
 from consent_sync.ports.mappings import MappingSource
 from consent_sync.ports.store import Ledger, Store
 from consent_sync.services.intake import Intake
 from consent_sync.services.lookup import Lookup
+from consent_sync.services.own_door import OwnDoor
+from consent_sync.services.patience import PatientLists
 from consent_sync.services.profiles import ProfileIndex
+from consent_sync.services.recovery import OnPage, Recovery
 from consent_sync.services.replay import Replay, ReplayLook
 from consent_sync.services.synchronise import Synchroniser
 from consent_sync.services.worker import Worker
@@ -110,6 +117,14 @@ async def build(settings: Settings, *, clock: Clock | None = None) -> Applicatio
         index,
         account_of=lambda mapping: owner(settings, mapping.account),
     )
+    recovering = Recovering(
+        recovery=recovery_of(settings, didomi, store, clock, OwnDoor(intake)),
+        mappings=mappings,
+        ledger=store,
+        clock=clock,
+        after=_micros(settings.recover_after_seconds),
+        notebook=_notebook(settings, "recover"),
+    )
     return Application(
         settings=settings,
         clock=clock,
@@ -126,7 +141,24 @@ async def build(settings: Settings, *, clock: Clock | None = None) -> Applicatio
         replay=Replay(replay_look(settings, store, mappings), intake, clock),
         worker=Worker(store, synchroniser, settings.turns_concurrency, observer),
         session=session,
+        recovering=recovering,
         reader=None if settings.database_url == MEMORY else SqliteReader(database_file(settings)),
+    )
+
+
+def recovery_of(
+    settings: Settings,
+    lists: ConsentLists,
+    ledger: Ledger,
+    clock: Clock,
+    door: Door | None,
+    on_page: OnPage | None = None,
+) -> Recovery:
+    """Return what pulls the events that were missed; without a door it only counts."""
+    more = {} if on_page is None else {"on_page": on_page}
+    patient, receiver = PatientLists(lists, clock), DidomiReceiver()
+    return Recovery(
+        patient, ledger, receiver, lambda one: owner(settings, one.account), door, **more
     )
 
 
@@ -163,6 +195,16 @@ def database_file(settings: Settings) -> Path:
     if kind != "sqlite":
         raise StoreError("the database is PostgreSQL; this version keeps everything in SQLite only")
     return Path(path)
+
+
+def _notebook(settings: Settings, work: str) -> SqliteNotebook | None:
+    in_memory = settings.database_url == MEMORY
+    return None if in_memory else notebook_beside(database_file(settings), work)
+
+
+def notebook_beside(database: Path, work: str) -> SqliteNotebook:
+    """Return the notebook of one piece of long work, beside the database."""
+    return SqliteNotebook(database.with_name(f"{database.name}.{work}"))
 
 
 def key_file(database: Path) -> Path:

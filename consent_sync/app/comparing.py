@@ -1,15 +1,11 @@
 """Puts a comparison together: what it looks with, at which pace, and where it notes how far it is."""
 
 import dataclasses
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Final
 
 from consent_sync.adapters.didomi.webhook import DidomiReceiver
-from consent_sync.adapters.notebook import SqliteNotebook
 from consent_sync.app.bootstrap import rules_of
 from consent_sync.app.settings import Settings
-from consent_sync.domain.mapping import Mapping
 from consent_sync.ports.clock import Clock
 from consent_sync.ports.lists import ConsentLists, ProfileSource
 from consent_sync.ports.store import Ledger
@@ -61,13 +57,3 @@ def eyes_of(
         clock=clock,
         rules=rules_of(settings),
     )
-
-
-def notebook_beside(database: Path, work: str) -> SqliteNotebook:
-    """Return the notebook of one piece of long work, beside the database."""
-    return SqliteNotebook(database.with_name(f"{database.name}.{work}"))
-
-
-def chosen(mappings: Sequence[Mapping], name: str | None) -> list[Mapping]:
-    """Return the mappings in force, or the one of this name; empty when there is none."""
-    return [one for one in mappings if name in (None, one.name)]

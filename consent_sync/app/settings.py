@@ -171,6 +171,14 @@ class Settings:
         int, Spec("32", kinds.counted, "how many people are worked on at the same time")
     ]
 
+    recover_after_seconds: Annotated[
+        float,
+        Spec(
+            "300",
+            kinds.span,
+            "at a start, what was missed is pulled from Didomi when its last event is older; 0 = never",
+        ),
+    ]
     sweep_share: Annotated[
         float,
         Spec("0.25", kinds.share, "share of the calls to Actito that comparing may use"),

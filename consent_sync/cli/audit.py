@@ -49,18 +49,14 @@ def command(
 async def _audit(
     name: str | None, export: Path | None, share: float | None, *, fresh: bool, as_json: bool
 ) -> int:
-    from consent_sync.app.bootstrap import database_file
-    from consent_sync.app.comparing import chosen, notebook_beside
-    from consent_sync.cli.surroundings import mappings_in_force, reader_of, settings_here
+    from consent_sync.app.bootstrap import database_file, notebook_beside
+    from consent_sync.cli.surroundings import chosen_mappings, reader_of, settings_here
 
     settings = settings_here()
     reader = reader_of(settings)
-    in_force = list((await mappings_in_force(settings, reader)).current().values())
-    mappings = chosen(in_force, name)
-    if not mappings or (export is not None and len(mappings) > 1):
-        names = ", ".join(sorted(one.name for one in in_force)) or "none"
-        what = "an export is of one table: name the mapping" if mappings else "no such mapping"
-        raise CommandError(f"{what}; in force: {names}", WRONG_USAGE)
+    mappings = await chosen_mappings(settings, reader, name)
+    if export is not None and len(mappings) > 1:
+        raise CommandError("an export is of one table: name its mapping", WRONG_USAGE)
     notebook = notebook_beside(database_file(settings), "audit")
     if fresh:
         await notebook.clear()

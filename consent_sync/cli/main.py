@@ -19,6 +19,7 @@ from consent_sync.cli import (
     explain,
     importing,
     mappings,
+    recover,
     schema,
     serve,
     settings,
@@ -95,6 +96,7 @@ app.command("status")(status.command)
 app.command("tail")(tail.command)
 app.add_typer(events.app, name="events")
 app.command("audit")(audit.command)
+app.command("recover")(recover.command)
 app.command("settings")(settings.command)
 app.command("doctor")(doctor.command)
 app.add_typer(mappings.app, name="mappings")

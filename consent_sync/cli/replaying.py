@@ -56,7 +56,7 @@ async def _here(
 async def _through_server(
     settings: "Settings", numbers: Sequence[int], mapping: str | None
 ) -> tuple[list[Done], dict[int, str]]:
-    base, headers = _server(settings), _authorization(settings)
+    base, headers = server_of(settings), _authorization(settings)
     done: list[Done] = []
     troubles: dict[int, str] = {}
     async with aiohttp.ClientSession(timeout=TIMEOUT, headers=headers) as session:
@@ -81,7 +81,8 @@ async def _through_server(
     return done, troubles
 
 
-def _server(settings: "Settings") -> URL:
+def server_of(settings: "Settings") -> URL:
+    """Return the address of the server on this machine; raise CommandError when it is not known."""
     host, port = settings.listen
     if port == 0:
         raise CommandError(

@@ -11,7 +11,8 @@ from consent_sync.app.activation import last_good
 from consent_sync.app.bootstrap import database_file, key_file
 from consent_sync.app.settings import Settings
 from consent_sync.cli.dotenv import dotenv_here, dotenv_in
-from consent_sync.cli.exits import WRONG_CONFIGURATION, CommandError
+from consent_sync.cli.exits import WRONG_CONFIGURATION, WRONG_USAGE, CommandError
+from consent_sync.domain.mapping import Mapping
 from consent_sync.ports.versions import VersionHistory
 
 
@@ -46,6 +47,19 @@ async def mappings_in_force(settings: Settings, history: VersionHistory) -> Mapp
     else:
         folder.load()
     return folder
+
+
+async def chosen_mappings(
+    settings: Settings, history: VersionHistory, name: str | None
+) -> list[Mapping]:
+    """Return the mappings that decide, or the one of this name; raise CommandError."""
+    in_force = (await mappings_in_force(settings, history)).current()
+    found = [one for one in in_force.values() if name in (None, one.name)]
+    if not found:
+        names = ", ".join(sorted(in_force)) or "none"
+        what = "no mapping is in force" if name is None else f"no mapping is named {name}"
+        raise CommandError(f"{what}; in force: {names}", WRONG_USAGE)
+    return found
 
 
 def fingerprint_of(settings: Settings) -> Fingerprint | None:

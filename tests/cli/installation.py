@@ -137,6 +137,20 @@ async def until(holds: Callable[[], bool | Awaitable[bool]]) -> None:
             await asyncio.sleep(0.01)
 
 
+async def at_rest(address: str, both: Platforms) -> None:
+    """Wait until no webhook is on its way and no turn waits."""
+    await both.actito.settled()
+    await both.didomi.settled()
+    async with aiohttp.ClientSession() as session:
+
+        async def rests() -> bool:
+            async with session.get(f"{address}/api/v1/status") as answer:
+                status = await answer.json()
+            return bool(status["waiting_turns"] == 0)
+
+        await until(rests)
+
+
 async def fill(place: Installation) -> None:
     """Let Ada agree in Didomi and unsubscribe in Actito; Ben is unknown to Actito; one is refused."""
     async with platforms(place) as both, place.serving() as address:

@@ -8,7 +8,7 @@ import pytest
 
 from consent_sync.adapters.clock import SystemClock
 from consent_sync.adapters.storage.sqlite import SqliteStore
-from tests.cli.installation import Installation, Platforms, connect, platforms, until
+from tests.cli.installation import Installation, Platforms, at_rest, connect, platforms, until
 
 CHOICES = {"channels": {"email": True}, "purposes": {"marketing": False}}
 HELD = {"Newsletter": True, "DailyDeals": False}
@@ -113,8 +113,7 @@ async def test_what_we_believe_is_told_with_since_when(
             both.didomi.click("ada@example.com", {"channels": {"email": True}})
             key = "customerId=ada@example.com"
             await until(lambda: both.actito.world.subscriptions(key) == {"Newsletter": True})
-            await both.actito.settled()
-            await both.didomi.settled()
+            await at_rest(address, both)
         for hook in list(both.actito.webhooks):
             both.actito.webhooks.delete(hook.entity, str(hook.id))
         drift(both, "ada@example.com", Newsletter=False)
@@ -174,8 +173,7 @@ async def test_a_platform_that_looks_empty_stops_the_comparison(
             keys = [f"customerId={name}" for name in names]
             held = both.actito.world.subscriptions
             await until(lambda: all(held(key) == {"Newsletter": True} for key in keys))
-            await both.actito.settled()
-            await both.didomi.settled()
+            await at_rest(address, both)
         for key in keys:
             both.actito.people.delete(key)
         both.actito.world.seed({"customerId": "somebody@example.com"})
