@@ -230,8 +230,9 @@ def _until(date: str, now: str) -> float | None:
 
 async def _whole(response: aiohttp.ClientResponse) -> bytes:
     body = bytearray()
-    async for piece in response.content.iter_chunked(64 * 1024):
-        body += piece
+    content = response.content
+    while not content.at_eof():
+        body += await content.readany()
         if len(body) > MAX_BODY:
             raise AnswerTooLargeError
     return bytes(body)

@@ -1,7 +1,7 @@
 """Counters and gauges for Prometheus; labels are words of ours, never anything about a person."""
 
-from collections import Counter as Tally
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from functools import cache
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -26,18 +26,21 @@ class Metrics:
         self._refused = self._counter(
             "refused_requests", "Refused webhook requests", "side", "status", "code", "kept"
         )
-        self._turns = self._counter("turns", "Turns of persons by how they ended", "outcome")
+        self._turns = _kept(self._counter("turns", "Turns of persons by how they ended", "outcome"))
         self._troubles = self._counter("turn_troubles", "What stood in the way of turns", "what")
-        self._verdicts = self._counter("verdicts", "Words that items and lines ended in", "verdict")
-        self._writes = self._counter("writes", "Writes to the platforms", "side", "outcome")
-        self._calls = self._counter("calls", "Calls to the platforms", "route", "outcome")
-        self._call_seconds = Histogram(
+        self._verdicts = _kept(
+            self._counter("verdicts", "Words that items and lines ended in", "verdict")
+        )
+        self._writes = _kept(self._counter("writes", "Writes to the platforms", "side", "outcome"))
+        self._calls = _kept(self._counter("calls", "Calls to the platforms", "route", "outcome"))
+        seconds = Histogram(
             "consent_sync_call_seconds",
             "How long calls to the platforms take",
             ("route",),
             buckets=_BUCKETS,
             registry=self.registry,
         )
+        self._call_seconds: Callable[..., Histogram] = cache(seconds.labels)
         self._store_up = self._gauge("store_up", "1 when the last look at the store succeeded")
         self._waiting = self._gauge("waiting_turns", "Persons whose turn is due or to come")
         self._retrying = self._gauge("retrying_turns", "Persons whose turn failed and is retried")
@@ -73,14 +76,14 @@ class Metrics:
 
     def turn(self, subject: Subject, record: LedgerRecord | None, outcome: str) -> None:
         """Count a settled turn, its verdicts and its writes."""
-        self._turns.labels(outcome).inc()
+        self._turns(outcome).inc()
         if record is None:
             return
-        for verdict, number in Tally(entry.verdict for entry in record.entries).items():
-            self._verdicts.labels(verdict).inc(number)
+        for entry in record.entries:
+            self._verdicts(entry.verdict).inc()
         for fact in record.facts:
             if isinstance(fact, Write):
-                self._writes.labels(fact.side, write_outcome(fact)).inc()
+                self._writes(fact.side, write_outcome(fact)).inc()
 
     def trouble(self, subject: Subject, what: str, error: Exception) -> None:
         """Count what stood in the way of a turn."""
@@ -88,8 +91,8 @@ class Metrics:
 
     def call(self, route: str, outcome: str, seconds: float) -> None:
         """Count a call to a platform; `route` is the name of the route and no address."""
-        self._calls.labels(route, outcome).inc()
-        self._call_seconds.labels(route).observe(seconds)
+        self._calls(route, outcome).inc()
+        self._call_seconds(route).observe(seconds)
 
     def mappings(self, in_force: Collection[str], kept: Collection[str], problems: int) -> None:
         """Set which mappings are in force, which of them only from an earlier version, and what is wrong."""
@@ -124,6 +127,11 @@ class Metrics:
 
     def _gauge(self, name: str, says: str, *labels: str) -> Gauge:
         return Gauge(f"consent_sync_{name}", says, labels, registry=self.registry)
+
+
+def _kept(counter: Counter) -> Callable[..., Counter]:
+    """Return what finds the counter of some labels: words of ours, so few that all are kept."""
+    return cache(counter.labels)
 
 
 def write_outcome(write: Write) -> str:

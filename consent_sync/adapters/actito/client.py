@@ -29,6 +29,9 @@ PROBE_SECONDS = 30
 PAUSE_AFTER_429_SECONDS = 1.0
 MAX_WEBHOOK_PAGES = 50
 
+_REFUSED = frozenset({401})
+_THROTTLED = frozenset({429})
+
 
 @dataclass(frozen=True, slots=True)
 class _Told:
@@ -216,7 +219,7 @@ class ActitoClient:
     async def _call_once(self, request: Request, *, urgent: bool) -> _Told:
         await self._pacing.wait(urgent=urgent)
         token = await self._tokens.get(urgent=urgent)
-        accept = request.accept | {401}
+        accept = request.accept | _REFUSED
         told = await self._send(request, f"Bearer {token}", accept, urgent=urgent)
         if told.answer.status == 401:
             self._tokens.drop(token)
@@ -235,7 +238,7 @@ class ActitoClient:
                     body=request.body,
                     write=request.write,
                     name=request.name,
-                    accept=accept | {429},
+                    accept=accept | _THROTTLED,
                 )
             except TemporaryError as error:
                 self._pacing.pause(error.retry_after or 0)

@@ -2,8 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 
 from aiolimiter import AsyncLimiter
 
@@ -45,14 +44,9 @@ class Pacing:
         # A pause may have been asked for while this call waited for its rate.
         await self._sit_out_pause()
 
-    @asynccontextmanager
-    async def slot(self, *, urgent: bool) -> AsyncIterator[None]:
+    def slot(self, *, urgent: bool) -> AbstractAsyncContextManager[None]:
         """Hold one of the places for calls at the same time; urgent calls come first."""
-        await self._slots.take(urgent=urgent)
-        try:
-            yield
-        finally:
-            self._slots.give_back()
+        return _Slot(self._slots, urgent)
 
     async def _acquire(self) -> None:
         if self._limiter is not None:
@@ -104,6 +98,20 @@ class _Slots:
                     place.set_result(None)
                     return
         self._free += 1
+
+
+class _Slot(AbstractAsyncContextManager[None]):
+    """One place, from the moment it is free until the call has ended."""
+
+    def __init__(self, slots: _Slots, urgent: bool) -> None:
+        self._slots = slots
+        self._urgent = urgent
+
+    async def __aenter__(self) -> None:
+        await self._slots.take(urgent=self._urgent)
+
+    async def __aexit__(self, *_: object) -> None:
+        self._slots.give_back()
 
 
 def _limiter(calls_per_minute: int) -> AsyncLimiter | None:

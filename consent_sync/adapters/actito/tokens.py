@@ -31,13 +31,12 @@ class Tokens:
 
     async def get(self, *, urgent: bool) -> str:
         """Return a token that should work; raise CredentialError when the key is refused."""
+        if token := self._standing():
+            return token
         async with self._lock:
-            # A clock that was set back makes nothing last longer.
-            if self._since <= self._clock.now() < self._until:
-                if self._refused:
-                    raise CredentialError(self._refused)
-                if self._token:
-                    return self._token
+            # Somebody else may have fetched it while this call waited.
+            if token := self._standing():
+                return token
             try:
                 answer = await self._fetch(urgent)
             except (CredentialError, PermanentError) as error:
@@ -46,6 +45,15 @@ class Tokens:
                 raise CredentialError(self._refused) from None
             self._keep(answer)
             return self._token
+
+    def _standing(self) -> str:
+        """Return the token while it stands, else nothing; raise CredentialError for a refusal."""
+        # A clock that was set back makes nothing last longer.
+        if not self._since <= self._clock.now() < self._until:
+            return ""
+        if self._refused:
+            raise CredentialError(self._refused)
+        return self._token
 
     @property
     def current(self) -> str:

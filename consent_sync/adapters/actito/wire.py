@@ -23,6 +23,7 @@ from consent_sync.domain.mapping import Mapping
 from consent_sync.domain.moments import Micros
 from consent_sync.domain.profile import ProfileChange, Scalar
 
+_ABSENT = frozenset({404})
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -114,7 +115,7 @@ class V4Routes:
 
     def _read(self, mapping: Mapping, last: str) -> Request:
         url = URL(f"{self._base(mapping)}/{last}", encoded=True)
-        return Request("actito profile read", "GET", url, accept=frozenset({404}))
+        return Request("actito profile read", "GET", url, accept=_ABSENT)
 
     def _base(self, mapping: Mapping) -> str:
         return _profiles(self._settings, mapping.entity, mapping.table)
@@ -136,7 +137,7 @@ def tables_request(settings: ActitoSettings, entity: str) -> Request:
     """Build the list of profile tables with their structure ("Profile tables", V5)."""
     place = f"v5/entities/{segment(entity)}/profile-tables"
     url = URL(address(settings, settings.structure_prefix, place), encoded=True)
-    return Request("actito structure", "GET", url, accept=frozenset({404}))
+    return Request("actito structure", "GET", url, accept=_ABSENT)
 
 
 def entities_request(settings: ActitoSettings) -> Request:
@@ -203,11 +204,16 @@ def _pair(mapping: Mapping, key: str) -> str:
     # An empty value would make it a request for no profile in particular.
     if not key:
         raise PermanentError("actito profile: the value of the unique attribute is empty")
-    return f"{segment(mapping.key_attribute)}={segment(key)}"
+    return f"{_attribute(mapping.key_attribute)}={segment(key)}"
+
+
+@lru_cache(maxsize=100)
+def _attribute(name: str) -> str:
+    return segment(name)
 
 
 def _write(name: str, method: str, url: str, body: bytes) -> Request:
-    return Request(name, method, URL(url, encoded=True), body, write=True, accept=frozenset({404}))
+    return Request(name, method, URL(url, encoded=True), body, write=True, accept=_ABSENT)
 
 
 def _body(change: ProfileChange, attributes: dict[str, Scalar], zone: ZoneInfo) -> bytes:
