@@ -3,8 +3,17 @@
 import asyncio
 import random
 import time
+from typing import Final
 
 from consent_sync.domain.moments import Micros
+
+# Counts on while the machine sleeps, where there is one that does.
+_STEADY: Final[int] = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+def elapsed_seconds() -> float:
+    """Return seconds since some moment; they pass evenly, whatever happens to the wall clock."""
+    return time.clock_gettime(_STEADY)
 
 
 class SystemClock:

@@ -24,6 +24,8 @@ class HandClock:
     def __init__(self) -> None:
         self._now = START
         self._moved = asyncio.Event()
+        # Told first: a database that goes by this clock.
+        self.followers: list[Callable[[Micros], None]] = []
 
     def now(self) -> Micros:
         return self._now
@@ -35,6 +37,8 @@ class HandClock:
 
     def advance(self, seconds: float) -> None:
         self._now += round(seconds * SECOND)
+        for follow in self.followers:
+            follow(self._now)
         self._moved.set()
         self._moved = asyncio.Event()
 

@@ -1,4 +1,4 @@
-"""Whatever happens, in whatever order: both stores give the same answers."""
+"""Whatever happens, in whatever order: all stores give the same answers."""
 
 import asyncio
 import tempfile
@@ -11,10 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consent_sync.adapters.storage.memory import MemoryStore
+from consent_sync.adapters.storage.postgres.store import PostgresStore
 from consent_sync.adapters.storage.sqlite import SqliteStore
 from consent_sync.domain.errors import AbsentError
 from consent_sync.domain.moments import SECOND
 from consent_sync.ports.store import Settlement, Sight, Store, Summary, Turn
+from tests.contracts.postgres_kit import HandDatabase
 from tests.contracts.store_kit import HandClock, event, hint, record, state, subject, write
 
 PEOPLE = ("ada", "ben", "eve")
@@ -129,7 +131,7 @@ class Run:
         return None
 
     async def advance(self, seconds: int) -> None:
-        """The clock is moved for both at once."""
+        """The clock is moved for all at once."""
 
     async def restart(self, _: None) -> None:
         await self._store.close()
@@ -151,12 +153,14 @@ class Run:
         )
 
 
-async def go_through(history: list[tuple[str, Any]], folder: Path) -> None:
+async def go_through(history: list[tuple[str, Any]], folder: Path, database: HandDatabase) -> None:
     clock = HandClock()
+    database.follow(clock)
     memory = MemoryStore(clock)
     runs = [
         Run(lambda: memory, clock),
         Run(lambda: SqliteStore(folder / "store.db", clock, page=1), clock),
+        Run(lambda: PostgresStore(database.url, clock), clock),
     ]
     for run in runs:
         await run.start()
@@ -164,18 +168,18 @@ async def go_through(history: list[tuple[str, Any]], folder: Path) -> None:
         for name, how in [*history, ("claim", None)]:
             if name == "advance":
                 clock.advance(how)
-            first, second = [await run.step(name, how) for run in runs]
-            assert first == second, name
-        one, other = [await run.seen() for run in runs]
-        assert one == other
+            first, *others = [await run.step(name, how) for run in runs]
+            assert all(other == first for other in others), name
+        first, *others = [await run.seen() for run in runs]
+        assert all(other == first for other in others)
     finally:
         for run in runs:
             await run.end()
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(steps, min_size=5, max_size=30))
-def test_both_stores_are_alike(history: list[tuple[str, Any]]) -> None:
+@given(history=st.lists(steps, min_size=5, max_size=30))
+def test_all_stores_are_alike(hand_database: HandDatabase, history: list[tuple[str, Any]]) -> None:
     """Every answer along a history, and everything seen at its end, is the same."""
     with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(go_through(history, Path(folder)))
+        asyncio.run(go_through(history, Path(folder), hand_database))

@@ -1,0 +1,1 @@
+"""The store in PostgreSQL, shared by any number of replicas."""

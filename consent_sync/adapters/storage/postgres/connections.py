@@ -1,0 +1,126 @@
+"""Connections to PostgreSQL as the store needs them: no session state, every wait bounded."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, LiteralString, TypeAlias
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+from psycopg.rows import TupleRow
+from psycopg_pool import AsyncConnectionPool
+
+from consent_sync.adapters.storage.postgres.arrays import adapters
+from consent_sync.adapters.storage.postgres.errors import UnansweredStoreError, explained
+from consent_sync.adapters.storage.postgres.statements import queries
+
+CONNECT_SECONDS: Final = 10
+FREE_SECONDS: Final = 5.0
+STATEMENT_SECONDS: Final = 10.0
+OLDEST_SERVER: Final = 140_000
+
+Connection: TypeAlias = psycopg.AsyncConnection[TupleRow]
+Values: TypeAlias = Mapping[str, Any]
+
+# Known to our side of the connection only, so that a pooler has nothing to refuse.
+_PARAMETERS: Final[dict[str, Any]] = {
+    "connect_timeout": CONNECT_SECONDS,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+    "application_name": "consent-sync",
+    "autocommit": True,
+    # Prepared statements belong to a session; behind a transaction pooler it is another each time.
+    "prepare_threshold": None,
+}
+
+
+class Database:
+    """A bounded pool of connections; every method raises StoreError."""
+
+    def __init__(self, url: str, *, connections: int) -> None:
+        self._pool = AsyncConnectionPool(
+            url,
+            min_size=1,
+            max_size=connections,
+            open=False,
+            timeout=FREE_SECONDS,
+            max_waiting=1_000,
+            max_lifetime=1_800,
+            reconnect_timeout=30,
+            kwargs={**_PARAMETERS, "context": adapters()},
+        )
+
+    async def open(self) -> None:
+        """Connect; raise StoreError when that does not work within 10 seconds."""
+        connected = False
+        try:
+            with explained():
+                await self._pool.open(wait=True, timeout=CONNECT_SECONDS)
+            connected = True
+        finally:
+            if not connected:
+                await self._pool.close(timeout=1)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._pool.close(timeout=2)
+
+    async def rows(self, name: str, values: Values) -> list[TupleRow]:
+        """Run a named query and return its rows."""
+        [rows] = await self.several([(name, values)])
+        return rows
+
+    async def several(self, asked: Sequence[tuple[str, Values]]) -> list[list[TupleRow]]:
+        """Run named queries, sent together; return the rows of each."""
+        try:
+            with explained():
+                async with (
+                    asyncio.timeout(STATEMENT_SECONDS),
+                    self._pool.connection() as connection,
+                ):
+                    return await run(connection, asked)
+        except UnansweredStoreError:
+            # Where one connection broke the others probably did: nobody else need find out.
+            self._mend()
+            raise
+
+    def _mend(self) -> None:
+        task = asyncio.ensure_future(self._pool.check())
+        # What it finds out is reported to whoever asks for a connection next.
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+
+async def run(connection: Connection, asked: Sequence[tuple[str, Values]]) -> list[list[TupleRow]]:
+    """Run named queries on one connection, sent together; raise psycopg.Error."""
+    sql = queries()
+    if len(asked) == 1:
+        name, values = asked[0]
+        cursor = await connection.execute(sql[name], values, binary=True)
+        return [await cursor.fetchall() if cursor.description else []]
+    async with connection.pipeline():
+        cursors = [
+            await connection.execute(sql[name], values, binary=True) for name, values in asked
+        ]
+        return [await cursor.fetchall() for cursor in cursors]
+
+
+async def connect(url: str) -> Connection:
+    """Return one connection of its own; raise StoreError."""
+    with explained():
+        async with asyncio.timeout(CONNECT_SECONDS):
+            return await psycopg.AsyncConnection.connect(url, context=adapters(), **_PARAMETERS)
+
+
+async def value(connection: Connection, query: LiteralString) -> Any:
+    """Return the first column of the first row; raise psycopg.Error."""
+    row = await (await connection.execute(query)).fetchone()
+    return None if row is None else row[0]
+
+
+def without_password(url: str) -> str:
+    """Return a database's address as people may read it."""
+    parts = urlsplit(url)
+    user = f"{parts.username}@" if parts.username else ""
+    port = f":{parts.port}" if parts.port else ""
+    return urlunsplit((parts.scheme, f"{user}{parts.hostname or ''}{port}", parts.path, "", ""))

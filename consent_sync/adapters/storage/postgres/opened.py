@@ -1,0 +1,211 @@
+"""What an open PostgreSQL store holds: connections, queues, and the turns it has."""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, TypeVar
+
+import structlog
+
+from consent_sync.adapters.clock import elapsed_seconds
+from consent_sync.adapters.storage.postgres.accepting import Batch
+from consent_sync.adapters.storage.postgres.arrays import bytes_array
+from consent_sync.adapters.storage.postgres.claims import Claim, Claims, extended
+from consent_sync.adapters.storage.postgres.connections import Database
+from consent_sync.adapters.storage.postgres.errors import (
+    LateStoreError,
+    RepeatStoreError,
+    UnansweredStoreError,
+    explained,
+)
+from consent_sync.adapters.storage.postgres.flusher import Flusher
+from consent_sync.adapters.storage.postgres.keeping import Keeper
+from consent_sync.adapters.storage.postgres.settling import (
+    End,
+    Start,
+    apart,
+    end_values,
+    start_values,
+    turn_values,
+)
+from consent_sync.adapters.storage.postgres.taking import Taking
+from consent_sync.domain.errors import StoreError
+from consent_sync.domain.moments import SECOND
+from consent_sync.ports.store import NewEvent, Settlement
+
+Result = TypeVar("Result")
+
+_log = structlog.get_logger(__name__)
+
+_SLOTS: Final = 64
+_ATTEMPTS: Final = 3
+
+
+class Opened:
+    """Connected from `start` to `stop`."""
+
+    def __init__(self, url: str, bounds: tuple[int, int], lease_seconds: float) -> None:
+        calls, size = bounds
+        self._lease_seconds = lease_seconds
+        # Apart, so that nobody who looks around keeps the work waiting.
+        self.work = Database(url, connections=6)
+        self.look = Database(url, connections=3)
+        self.accepting: Flusher[Sequence[NewEvent], list[bool]] = Flusher(
+            self._accept, queue_jobs=calls, queue_bytes=size
+        )
+        self.announcing: Flusher[Start, None] = Flusher(self._announce)
+        self.settling: Flusher[End, None] = Flusher(self._settle)
+        self.taking = Taking(self.work, lease_seconds)
+        self.claims = Claims()
+        self.keeper = Keeper(self.work, self.claims, lease_seconds)
+        self.bell = asyncio.Event()
+        # Where this process counts; two that share a slot only wait for each other.
+        self.slot = os.getpid() % _SLOTS
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Connect; raise StoreError."""
+        await self.work.open()
+        try:
+            await self.look.open()
+        except StoreError:
+            await self.work.close()
+            raise
+        for part in (self.accepting, self.announcing, self.settling, self.keeper):
+            part.start()
+
+    async def stop(self) -> None:
+        """Write what was accepted, give unfinished turns back, and disconnect."""
+        for flusher in (self.accepting, self.announcing, self.settling):
+            await flusher.stop()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        await self.keeper.stop()
+        self.bell.set()
+        await self.look.close()
+        await self.work.close()
+
+    # --- turns of ours ---
+
+    def claim_to_end(self, settlement: Settlement) -> Claim:
+        """Return the claim whose turn ends; raise StoreError when it cannot end like that."""
+        claim = self.claims.of(settlement.subject)
+        if claim.ending:
+            raise StoreError("the end of this person's turn is being written already")
+        if not claim.items.issuperset([*settlement.done, *dict(settlement.moved)]):
+            raise StoreError("a turn can only finish or move items that it holds")
+        return claim
+
+    def ended(self, claim: Claim, future: "asyncio.Future[None]") -> None:
+        """The end of a turn was recorded, refused because its lease was lost, or failed."""
+        claim.ending = False
+        error = None if future.cancelled() else future.exception()
+        if error is None or isinstance(error, LeaseLostError):
+            self.claims.end(claim)
+            self.bell.set()
+        elif claim.left:
+            self._later(self.keeper.release(claim))
+
+    def _later(self, work: "Awaitable[None]") -> None:
+        task = asyncio.ensure_future(_quietly(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # --- what the flushers write ---
+
+    async def _accept(self, calls: Sequence[Sequence[NewEvent]]) -> list[list[bool]]:
+        with explained():
+            batch = Batch(calls)
+            values = None if batch.empty else batch.values(self.slot)
+        if values is None:
+            return batch.answers(())
+        # Asked again after a broken connection: what had landed counts as a duplicate then.
+        rows = await _repeated(lambda: self.work.rows("accept", values), twice=True)
+        self.bell.set()
+        return batch.answers([place for (place,) in rows])
+
+    async def _announce(self, starts: Sequence[Start]) -> list[StoreError | None]:
+        asked_at = elapsed_seconds()
+        with explained():
+            values = start_values(starts, round(self._lease_seconds * SECOND))
+        rows = await _repeated(lambda: self.work.rows("announce", values))
+        ours = {person for (person,) in rows}
+        kept = [start.claim for start in starts if start.claim.person in ours]
+        extended(kept, asked_at, self._lease_seconds)
+        return [self._held(start.claim, held=start.claim.person in ours) for start in starts]
+
+    async def _settle(self, ends: Sequence[End]) -> list[StoreError | None]:
+        settled: set[bytes] = set()
+        failed: dict[bytes, StoreError] = {}
+        for part in apart(ends):
+            try:
+                settled |= await self._settle_part(part)
+            except StoreError as error:
+                if len(part) > 1:
+                    raise
+                failed[part[0].claim.person] = error
+        return [
+            failed.get(end.claim.person) or self._held(end.claim, held=end.claim.person in settled)
+            for end in ends
+        ]
+
+    async def _settle_part(self, ends: Sequence[End]) -> set[bytes]:
+        with explained():
+            values = end_values(ends, self.slot)
+
+        async def attempt() -> set[bytes]:
+            return {person for (person,) in await self.work.rows("settle", values)}
+
+        settled = await _repeated(attempt, twice=True)
+        if len(settled) < len(ends):
+            # Lost, or settled by an attempt whose answer never came.
+            named = turn_values([end.claim for end in ends])
+            settled |= {person for (person,) in await self.work.rows("settled_turns", named)}
+        return settled
+
+    def _held(self, claim: Claim, *, held: bool) -> StoreError | None:
+        if held:
+            return None
+        self.claims.end(claim)
+        if claim.writes:
+            # They may have landed after whoever has the person now looked.
+            self._later(self._assert_again(claim))
+        return LeaseLostError("the lease of this turn was lost: another replica has the person")
+
+    async def _assert_again(self, claim: Claim) -> None:
+        writes = bytes_array(claim.writes)
+        person = claim.person
+        await self.work.rows(
+            "assert_again", {"person": person, "fence": claim.fence, "writes": writes}
+        )
+        _log.warning("lost_turn_asserted_again", writes=len(claim.writes))
+
+
+class LeaseLostError(StoreError):
+    """Another replica has the person: nothing of this turn was recorded."""
+
+
+async def _quietly(work: Awaitable[None]) -> None:
+    try:
+        await work
+    except StoreError as error:
+        # The announced writes and the lease are in the database; the turn comes again by itself.
+        _log.warning("turn_not_given_back", problem=str(error))
+
+
+async def _repeated(attempt: Callable[[], Awaitable[Result]], *, twice: bool = False) -> Result:
+    """Return what the attempt returns, tried again where that may help and does no harm.
+
+    `twice` says that it does none when the first attempt was stored and only its answer was lost.
+    """
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            return await attempt()
+        except RepeatStoreError:
+            continue
+        except LateStoreError:
+            raise
+        except UnansweredStoreError:
+            if not twice:
+                raise
+    return await attempt()
