@@ -99,6 +99,7 @@ MAY_SCAN = {
     "person_id",  # over the log of the newest persons, whose length is bounded
     "person_log",
     "recent_records",
+    "states_of_persons",  # over the same log, and over what was found
     "tallies",
     "versions",
     "versions_in_force",
