@@ -1,5 +1,6 @@
 """`consent-sync import`: the hosted connector's configuration becomes a mapping file."""
 
+import asyncio
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -9,15 +10,16 @@ import typer
 
 from consent_sync.cli.exits import FOUND_SOMETHING, CommandError
 from consent_sync.cli.output import AS_JSON, print_json, say
+from consent_sync.domain.inventory import Inventory
 
 if TYPE_CHECKING:
-    from consent_sync.adapters.hosted_connector import Configuration
+    from consent_sync.adapters.hosted_connector import Configuration, KnownIds
     from consent_sync.adapters.mapping_files import Problem
 
 MOST_BYTES: Final = 5 * 1024 * 1024 + 1
 
 
-def command(
+def command(  # noqa: PLR0917 - each is an option of the command
     file: Annotated[Path, typer.Argument(help="The configuration, a JSON file.")],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="The file to write; else NAME.yaml here.")
@@ -27,6 +29,9 @@ def command(
     ] = "",
     contact: Annotated[str, typer.Option(help="Who answers for the file.")] = "",
     organization: Annotated[str, typer.Option(help="Didomi's organization ID.")] = "",
+    online: Annotated[
+        bool, typer.Option("--online/--offline", help="Let Didomi say which readings exist.")
+    ] = False,
     repair: Annotated[
         bool, typer.Option("--repair", help="Put the two faults of the published example right.")
     ] = False,
@@ -38,7 +43,11 @@ def command(
     """Turn the hosted connector's JSON into a mapping file; 1 when something is in the way."""
     from consent_sync.adapters.hosted_connector import mapping_text, read_configuration
 
-    read = read_configuration(file.name, _bytes_of(file), repair=repair)
+    data = _bytes_of(file)
+    read = read_configuration(file.name, data, repair=repair)
+    if online and read.configuration is not None:
+        known = _known_ids(organization or read.configuration.organization_id)
+        read = read_configuration(file.name, data, known, repair=repair)
     if read.configuration is None:
         _stop(read.problems, file.parent, as_json=as_json)
     content = replace(
@@ -63,13 +72,33 @@ def _bytes_of(file: Path) -> bytes:
         raise CommandError(f"{file} cannot be read: {error.strerror}") from None
 
 
+def _known_ids(organization: str) -> "KnownIds":
+    """Ask Didomi which purposes and preferences exist; raise CommandError when it does not say."""
+    from consent_sync.adapters.hosted_connector import KnownIds
+    from consent_sync.cli.surroundings import inventories_here, settings_here
+
+    if not organization:
+        raise CommandError("--online needs --organization: the configuration does not name it")
+    settings = settings_here()
+
+    async def ask() -> Inventory:
+        async with inventories_here(settings) as platforms:
+            return await platforms.of_organization(organization)
+
+    found = asyncio.run(ask())
+    for _, why in found.unasked:
+        raise CommandError(f"Didomi could not be asked: {why}")
+    preferences = None if found.preferences is None else frozenset(found.preferences)
+    return KnownIds(found.purposes or None, preferences or None)
+
+
 def _name(text: str) -> str:
     return re.sub(r"[^A-Za-z0-9]+", "-", text).strip("-").lower()[:64] or "imported"
 
 
 def _ambiguous(file: str, content: "Configuration") -> "list[Problem]":
-    from consent_sync.adapters.hosted_connector.writing import selector
     from consent_sync.adapters.mapping_files import Code, Problem
+    from consent_sync.adapters.mapping_files.scalars import selector
 
     return [
         Problem(

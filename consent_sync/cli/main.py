@@ -14,6 +14,7 @@ from consent_sync.cli import (
     audit,
     demo,
     describe,
+    discover,
     doctor,
     events,
     explain,
@@ -102,6 +103,7 @@ app.command("doctor")(doctor.command)
 app.add_typer(mappings.app, name="mappings")
 app.command("test")(trials.command)
 app.command("validate")(validate.command)
+app.command("discover")(discover.command)
 app.command("import")(importing.command)
 app.command("describe")(describe.command)
 app.command("schema")(schema.command)

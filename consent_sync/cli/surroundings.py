@@ -1,14 +1,19 @@
 """What a command is surrounded by: the settings, the database and the mapping files."""
 
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+
+import aiohttp
 
 from consent_sync.adapters.clock import SystemClock
 from consent_sync.adapters.mapping_files import MappingFolder
 from consent_sync.adapters.storage.reader import SqliteReader
 from consent_sync.adapters.telemetry import Fingerprint
 from consent_sync.app.activation import last_good
-from consent_sync.app.bootstrap import database_file, key_file
+from consent_sync.app.bootstrap import database_file, key_file, platforms
+from consent_sync.app.inventories import Inventories
 from consent_sync.app.settings import Settings
 from consent_sync.cli.dotenv import dotenv_here, dotenv_in
 from consent_sync.cli.exits import WRONG_CONFIGURATION, WRONG_USAGE, CommandError
@@ -24,6 +29,14 @@ def settings_here() -> Settings:
 def settings_in(folder: Path) -> Settings:
     """Return the settings in the `.env` file of a folder alone; raise SettingsError."""
     return Settings.from_variables({}, dotenv_in(folder))
+
+
+@asynccontextmanager
+async def inventories_here(settings: Settings) -> AsyncIterator[Inventories]:
+    """Hand out both platforms, to be asked what exists there, with connections of their own."""
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
+        actito, didomi = platforms(settings, session, SystemClock())
+        yield Inventories(actito, didomi)
 
 
 def reader_of(settings: Settings) -> SqliteReader:

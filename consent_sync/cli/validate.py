@@ -20,6 +20,12 @@ def command(
         Path | None,
         typer.Argument(help="A mapping file or a folder; else CONSENT_SYNC_MAPPINGS_DIR."),
     ] = None,
+    online: Annotated[
+        bool,
+        typer.Option(
+            "--online/--offline", help="Ask both platforms, too, whether all of it exists."
+        ),
+    ] = False,
     deny_warnings: Annotated[
         bool, typer.Option("--deny-warnings", help="Warnings count like problems.")
     ] = False,
@@ -28,6 +34,10 @@ def command(
     """Check the mapping files; the exit code is 0 when all can be used, else 78."""
     path = mappings_path(path)
     reading = check(path)
+    if online:
+        from consent_sync.cli.online import asked
+
+        reading = asked(reading)
     if as_json:
         typer.echo(json.dumps(report(reading), indent=2, ensure_ascii=False))
     else:
@@ -95,8 +105,9 @@ def _print(reading: FolderReading, folder: Path) -> None:
     console = _console()
     for problem in (*reading.warnings, *reading.problems):
         console.print(_block(problem, folder))
+    wrong = {problem.file for problem in reading.problems}
     for one in reading.files:
-        if one.mapping is not None:
+        if one.mapping is not None and one.file not in wrong:
             lines = _count(len(one.mapping.lines), "line")
             words = f"{one.file}: {one.mapping.name}, {lines}, version {one.mapping.version}"
             console.print(Text("valid    ", "green").append(words, "default"))

@@ -1,5 +1,6 @@
 """`consent-sync import`: from the connector's JSON to a file that somebody reads first."""
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typer.testing import CliRunner, Result
 
 from consent_sync.adapters.mapping_files import read_file
 from consent_sync.cli.main import app
+from tests.cli.installation import Installation, platforms
 from tests.hosted_connector.test_reading import COOKIES, PUBLISHED, SECRET, config
 
 
@@ -115,3 +117,30 @@ def test_json_tells_the_same(right: bool) -> None:
     assert told["file"] == ("brand-a.yaml" if right else None)
     assert [one["code"] for one in told["problems"]] == ([] if right else ["mapping-import-shape"])
     assert SECRET not in result.output
+
+
+LINES = [{"id": "A", "value": "consents_purposes_marketing_preferences_topics_enabled"}]
+
+
+@pytest.mark.parametrize("secret", ["", "not-the-secret"])
+def test_didomi_says_which_reading_exists(
+    secret: str, place: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a live look, a path is read as the place that is really there."""
+    (place.folder / "c.json").write_text(json.dumps(config(mappings=LINES)), encoding="utf-8")
+
+    async def beside() -> Result:
+        async with platforms(place):
+            if secret:
+                place.configure(DIDOMI_API_SECRET=secret)
+            words = ["import", "c.json", "--online", "--organization", "acme"]
+            return await asyncio.to_thread(place.run, monkeypatch, *words)
+
+    result = asyncio.run(beside())
+    written = place.folder / "customers.yaml"
+
+    assert result.exit_code == (1 if secret else 0)
+    assert written.is_file() == (not secret)
+    if not secret:
+        text = written.read_text(encoding="utf-8")
+        assert "value: {purpose: marketing, preference: topics}" in text

@@ -13,9 +13,9 @@ from consent_sync.adapters.hosted_connector import (
     mapping_text,
     read_configuration,
 )
-from consent_sync.adapters.hosted_connector.writing import scalar
 from consent_sync.adapters.mapping_files import Code, read_mapping
 from consent_sync.adapters.mapping_files.problems import Place
+from consent_sync.adapters.mapping_files.scalars import scalar
 from consent_sync.domain.consent import Node
 
 SECRET = "fake-secret-that-must-stay"

@@ -1,5 +1,6 @@
 """Calls Actito for one account: one token, one pace, and no 404 believed without a second look."""
 
+from collections.abc import Mapping as MappingView
 from dataclasses import dataclass
 
 from consent_sync.adapters.actito import structure, wire
@@ -106,6 +107,10 @@ class ActitoClient:
     async def structure(self, mapping: Mapping) -> TableStructure:
         """Return the table's structure, up to 10 minutes old; raise TemporaryError if not listed."""
         return await self._table(mapping, STRUCTURE_SECONDS)
+
+    async def tables(self, mapping: Mapping) -> MappingView[str, TableStructure]:
+        """Return the tables of the mapping's entity by name, asked now; raise TemporaryError."""
+        return await self._tables.tables(mapping.entity, 0)
 
     async def webhooks(self, mapping: Mapping) -> list[WebhookRegistration]:
         """Return the webhooks that are registered for the mapping's table."""

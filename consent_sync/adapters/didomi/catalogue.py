@@ -1,6 +1,6 @@
 """What an organisation has set up in Didomi: purposes, preferences and webhooks, for checks only.
 
-Pages: "Preferences Library", "Configure a HTTP webhook". The shapes of the answers are hardly
+Pages: "Preferences Library", "Regulations", "Configure a HTTP webhook". The shapes of the answers are hardly
 documented, so whatever cannot be read counts as "Didomi did not say".
 """
 
@@ -21,6 +21,7 @@ class Catalogue:
 
     purposes: frozenset[str] | None
     preferences: Mapping[str, frozenset[str]] | None
+    regulations: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +34,16 @@ class WebhookRegistration:
 
 
 async def read_catalogue(calls: DidomiCalls, organization_id: str) -> Catalogue:
-    """Return the known purposes and preferences; raise TemporaryError."""
+    """Return the known purposes, preferences and regulations; raise TemporaryError."""
     purposes = await _listed(calls, "metadata/purposes", organization_id)
     preferences = await _listed(calls, "preferences", organization_id)
+    regulations = await _listed(calls, "compliance/v1/regulations", organization_id)
     return Catalogue(
         None if purposes is None else frozenset(map(_id, purposes)) - {""},
         None
         if preferences is None
         else {_id(one): _values(one.get("values")) for one in preferences if _id(one)},
+        None if regulations is None else frozenset(map(_id, regulations)) - {""},
     )
 
 

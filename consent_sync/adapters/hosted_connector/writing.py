@@ -1,15 +1,9 @@
 """Writes a configuration as a mapping file with remarks; no secret is ever among what it is given."""
 
-import json
-import re
 from collections.abc import Iterator
-from typing import Final
 
 from consent_sync.adapters.hosted_connector.configuration import Configuration, HostedLine
-from consent_sync.domain.consent import Node
-
-_PLAIN: Final = re.compile(r"[^\W\d_][\w/-]*(?:[ .@][\w/-]+)*")
-_OTHERWISE: Final = frozenset({"yes", "no", "on", "off", "y", "n", "true", "false", "null"})
+from consent_sync.adapters.mapping_files.scalars import scalar, selector
 
 
 def mapping_text(content: Configuration, *, name: str, contact: str, source: str) -> str:
@@ -54,23 +48,6 @@ def mapping_text(content: Configuration, *, name: str, contact: str, source: str
         ]
         lines += ["# attributes: {allow: [brand, tier]}"]
     return "\n".join(lines) + "\n"
-
-
-def selector(node: Node) -> str:
-    """Return a place as a selector whose names are quoted where they must be."""
-    parts = ("purpose", "preference", "option", "channel")
-    given = ((part, getattr(node, part)) for part in parts)
-    return "{" + ", ".join(f"{part}: {scalar(word)}" for part, word in given if word) + "}"
-
-
-def scalar(text: str) -> str:
-    """Return a text as YAML, in quotes wherever a reader could take it for something else."""
-    plain = _PLAIN.fullmatch(text) is not None and text.casefold() not in _OTHERWISE
-    if plain:
-        return text
-    if not text.isprintable():
-        return json.dumps(text)
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _line(line: HostedLine) -> Iterator[str]:

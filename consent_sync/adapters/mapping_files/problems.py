@@ -53,6 +53,11 @@ class Code(StrEnum):
     TEST_FAILED = "mapping-test-failed"
     TEST_LINE = "mapping-test-line"
     TEST_PAYLOAD = "mapping-test-payload"
+    NO_TABLE = "mapping-no-table"
+    KEY_ATTRIBUTE = "mapping-key-attribute"
+    NO_SUBSCRIPTION = "mapping-no-subscription"
+    NO_PLACE = "mapping-no-place"
+    NOT_ASKED = "mapping-not-asked"
     IMPORT_JSON = "mapping-import-json"
     IMPORT_FAULT = "mapping-import-fault"
     IMPORT_SHAPE = "mapping-import-shape"
@@ -65,6 +70,9 @@ class Code(StrEnum):
     WITHOUT_EFFECT = "mapping-without-effect"
     BARE_WORD = "mapping-bare-word"
     OPPOSITE_FILES = "mapping-opposite-files"
+    NO_REGULATION = "mapping-no-regulation"
+    NO_ATTRIBUTE = "mapping-no-attribute"
+    NOT_LISTED = "mapping-not-listed"
 
 
 WARNINGS = frozenset(
@@ -77,6 +85,9 @@ WARNINGS = frozenset(
         Code.WITHOUT_EFFECT,
         Code.BARE_WORD,
         Code.OPPOSITE_FILES,
+        Code.NO_REGULATION,
+        Code.NO_ATTRIBUTE,
+        Code.NOT_LISTED,
     }
 )
 """Codes that are told to the reader and stop nothing."""

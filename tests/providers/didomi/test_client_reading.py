@@ -124,7 +124,7 @@ async def test_several_records_of_one_person_become_one() -> None:
 
 
 async def test_the_catalogue_lists_known_ids() -> None:
-    """Purposes, and preferences with their values, come from all pages."""
+    """Purposes, preferences with their values, and regulations come from all pages."""
     purposes: list[JsonValue] = [{"id": f"p{number}"} for number in range(130)]
     organisation: dict[str, JsonValue] = {
         "purposes": purposes,
@@ -136,6 +136,7 @@ async def test_the_catalogue_lists_known_ids() -> None:
         assert found == Catalogue(
             frozenset(f"p{number}" for number in range(130)),
             {"topics": frozenset({"sport", "news"})},
+            frozenset({"gdpr", "cpra"}),
         )
 
 
@@ -143,7 +144,9 @@ async def test_a_catalogue_that_is_closed_to_us_is_unknown() -> None:
     """A refusal means that Didomi does not say, which is not the same as having no purposes."""
     async with stage() as scene:
         scene.didomi.faults.add(
-            Fault(route="metadata.purposes", status=403), Fault(route="preferences", status=404)
+            Fault(route="metadata.purposes", status=403),
+            Fault(route="preferences", status=404),
+            Fault(route="compliance.regulations", status=404),
         )
 
         assert await scene.client.catalogue(MAPPING) == Catalogue(None, None)
