@@ -59,6 +59,11 @@ class Metrics:
         self._mapping_valid = self._gauge(
             "mapping_valid", "1 when the file as it stands now is the one in force", "mapping"
         )
+        self._swept = self._gauge("swept_persons", "People compared by the last whole sweep")
+        self._differing = self._gauge(
+            "differing_persons", "People found to differ since the last sweep began or went on"
+        )
+        self._swept_at = self._gauge("swept_timestamp_seconds", "When the last sweep ended")
         self._gauge("build_info", "The running version", "version").labels(version).set(1)
         self._stored = {side: self._events.labels(side, "accepted") for side in Side}
         self._known = {side: self._events.labels(side, "duplicate") for side in Side}
@@ -117,6 +122,12 @@ class Metrics:
         for side, one in status.sides.items():
             if one.last_event_at is not None:
                 self._last_event.labels(side).set(one.last_event_at / SECOND)
+
+    def swept(self, compared: int, differing: int, now: Micros) -> None:
+        """Set what a whole sweep came to."""
+        self._swept.set(compared)
+        self._differing.set(differing)
+        self._swept_at.set(now / SECOND)
 
     def text(self) -> bytes:
         """Return everything in Prometheus' text format."""

@@ -16,6 +16,7 @@ from consent_sync.app.accounts import ActitoAccounts, DidomiAccounts
 from consent_sync.app.activation import Activation
 from consent_sync.app.recovering import Recovering
 from consent_sync.app.settings import Settings
+from consent_sync.app.sweeping import Sweeping
 from consent_sync.app.witnesses import remember_profiles
 from consent_sync.domain.rules import Rules
 from consent_sync.ports.clock import Clock
@@ -51,6 +52,7 @@ class Application:
     worker: Worker
     session: aiohttp.ClientSession
     recovering: Recovering
+    sweeping: Sweeping
     reader: SqliteReader | None = None
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
@@ -66,6 +68,7 @@ class Application:
             asyncio.create_task(self.worker.run(), name="worker"),
             asyncio.create_task(self.activation.watch(self._tell), name="mappings"),
         ]
+        self.sweeping.begin()
         # What lives as long as the process is not looked through again and again; measured in
         # docs/decisions/0002-group-commit.md.
         gc.collect()
@@ -86,7 +89,7 @@ class Application:
     async def stop(self) -> None:
         """Finish the turns under way, close the store and every connection."""
         await self.finish_turns()
-        await self.recovering.stop()
+        await asyncio.gather(self.recovering.stop(), self.sweeping.stop())
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

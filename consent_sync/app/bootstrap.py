@@ -36,20 +36,24 @@ from consent_sync.app.activation import Activation
 from consent_sync.app.application import Application
 from consent_sync.app.recovering import Recovering
 from consent_sync.app.settings import Settings
+from consent_sync.app.sweeping import Sweeping
 from consent_sync.app.trials import TrialGate
 from consent_sync.domain.errors import StoreError
+from consent_sync.domain.mapping import Mapping
 from consent_sync.domain.moments import HOUR, SECOND, Micros
 from consent_sync.domain.retry import RetryPolicy
 from consent_sync.domain.rules import Rules
 from consent_sync.ports.clock import Clock
 from consent_sync.ports.door import Door
-from consent_sync.ports.lists import ConsentLists
+from consent_sync.ports.lists import ConsentLists, ProfileSource
 from consent_sync.ports.mappings import MappingSource
 from consent_sync.ports.store import Ledger, Store
+from consent_sync.services.comparison import Eyes
 from consent_sync.services.intake import Intake
 from consent_sync.services.lookup import Lookup
 from consent_sync.services.own_door import OwnDoor
-from consent_sync.services.patience import PatientLists
+from consent_sync.services.pace import PacedProfiles
+from consent_sync.services.patience import PatientLists, PatientProfiles
 from consent_sync.services.profiles import ProfileIndex
 from consent_sync.services.recovery import OnPage, Recovery
 from consent_sync.services.replay import Replay, ReplayLook
@@ -142,7 +146,48 @@ async def build(settings: Settings, *, clock: Clock | None = None) -> Applicatio
         worker=Worker(store, synchroniser, settings.turns_concurrency, observer),
         session=session,
         recovering=recovering,
+        sweeping=Sweeping(
+            eyes=_sweepers_eyes(settings, store, didomi, actito, clock),
+            mappings=mappings,
+            notebook=_notebook(settings, "sweep"),
+            door=OwnDoor(intake),
+            clock=clock,
+            metrics=metrics,
+            every=round(settings.sweep_every_hours * HOUR),
+            repairs=settings.sweep_repair,
+        ),
         reader=None if settings.database_url == MEMORY else SqliteReader(database_file(settings)),
+    )
+
+
+def _sweepers_eyes(
+    settings: Settings, ledger: Ledger, lists: ConsentLists, profiles: ProfileSource, clock: Clock
+) -> Eyes:
+    def pace(mapping: Mapping) -> float:
+        return settings.account(mapping.account).actito_calls_per_minute * settings.sweep_share
+
+    return eyes_of(settings, ledger, lists, PacedProfiles(profiles, clock, pace), clock)
+
+
+def eyes_of(
+    settings: Settings,
+    ledger: Ledger,
+    lists: ConsentLists,
+    profiles: ProfileSource,
+    clock: Clock,
+    *,
+    cheap: ProfileSource | None = None,
+) -> Eyes:
+    """Return what a comparison looks with; `cheap` is asked first where it is given."""
+    patient = PatientProfiles(profiles, clock)
+    return Eyes(
+        lists=PatientLists(lists, clock),
+        profiles=patient,
+        cheap=patient if cheap is None else cheap,
+        ledger=ledger,
+        receiver=DidomiReceiver(),
+        clock=clock,
+        rules=rules_of(settings),
     )
 
 

@@ -179,6 +179,18 @@ class Settings:
             "at a start, what was missed is pulled from Didomi when its last event is older; 0 = never",
         ),
     ]
+    sweep_every_hours: Annotated[
+        float,
+        Spec(
+            "24",
+            kinds.span,
+            "how long after its last beginning a sweep of everybody begins anew; 0 = no sweep",
+        ),
+    ]
+    sweep_repair: Annotated[
+        bool,
+        Spec("false", kinds.truth, "true: a sweep hands whoever differs to their turn"),
+    ]
     sweep_share: Annotated[
         float,
         Spec("0.25", kinds.share, "share of the calls to Actito that comparing may use"),

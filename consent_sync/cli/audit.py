@@ -15,8 +15,6 @@ from consent_sync.domain.consent import Choice
 
 if TYPE_CHECKING:
     from consent_sync.adapters.notebook import SqliteNotebook
-    from consent_sync.app.settings import Settings
-    from consent_sync.domain.mapping import Mapping
     from consent_sync.services.scan import Progress
 
 _AT_ONCE = 500
@@ -50,6 +48,7 @@ async def _audit(
     name: str | None, export: Path | None, share: float | None, *, fresh: bool, as_json: bool
 ) -> int:
     from consent_sync.app.bootstrap import database_file, notebook_beside
+    from consent_sync.cli.comparing import compare
     from consent_sync.cli.surroundings import chosen_mappings, reader_of, settings_here
 
     settings = settings_here()
@@ -61,48 +60,10 @@ async def _audit(
     if fresh:
         await notebook.clear()
     try:
-        progress = await _compare(settings, mappings, notebook, export, share)
+        progress = await compare(settings, mappings, notebook, export, share)
         return await _tell(notebook, progress, as_json=as_json)
     finally:
         notebook.close()
-
-
-async def _compare(
-    settings: "Settings",
-    mappings: "list[Mapping]",
-    notebook: "SqliteNotebook",
-    export: Path | None,
-    share: float | None,
-) -> "Progress":
-    import aiohttp
-
-    from consent_sync.adapters.clock import SystemClock
-    from consent_sync.adapters.export_file import read_export
-    from consent_sync.app.bootstrap import platforms
-    from consent_sync.app.comparing import eyes_of, sparing
-    from consent_sync.cli.surroundings import reader_of
-    from consent_sync.services.comparison import Comparison
-
-    clock = SystemClock()
-    part = settings.sweep_share if share is None else share
-    cheap = None if export is None else await read_export(export, mappings[0])
-    try:
-        async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
-            actito, didomi = platforms(sparing(settings, part), session, clock)
-            eyes = eyes_of(settings, reader_of(settings), didomi, actito, clock, cheap=cheap)
-            return await Comparison(eyes, mappings, notebook, on_page=_show_progress).run()
-    finally:
-        if cheap is not None:
-            cheap.close()
-
-
-async def _show_progress(progress: "Progress") -> None:
-    if sys.stderr.isatty():
-        counts = [place.counts for place in progress.places.values()]
-        compared = sum(one.compared for one in counts)
-        differing = sum(one.differing for one in counts)
-        sys.stderr.write(f"\r{compared} compared, {differing} differ")
-        sys.stderr.flush()
 
 
 async def _tell(notebook: "SqliteNotebook", progress: "Progress", *, as_json: bool) -> int:

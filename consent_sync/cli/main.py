@@ -26,6 +26,7 @@ from consent_sync.cli import (
     settings,
     simulate,
     status,
+    sweep,
     tail,
     trials,
     validate,
@@ -98,6 +99,7 @@ app.command("tail")(tail.command)
 app.add_typer(events.app, name="events")
 app.command("audit")(audit.command)
 app.command("recover")(recover.command)
+app.command("sweep")(sweep.command)
 app.command("settings")(settings.command)
 app.command("doctor")(doctor.command)
 app.add_typer(mappings.app, name="mappings")

@@ -39,7 +39,8 @@ class Sides:
 class Difference:
     """One line on which the sides differ: what they hold, what we believe, what would be done.
 
-    `proposed` is what both ought to hold, `writes` the sides that would be written for it.
+    `proposed` is what both ought to hold, `writes` the sides that would be written for it; `held`
+    is the word under which the line is known to be held already.
     """
 
     line: Line
@@ -50,6 +51,7 @@ class Difference:
     verdict: Verdict
     reason: str
     writes: tuple[Side, ...]
+    held: str = ""
 
 
 def shown_choices(line: Line, sides: Sides) -> tuple[Choice, Choice]:
@@ -129,6 +131,7 @@ def differences(
                 decision.verdict if decision else Verdict.NO_CHANGE,
                 decision.reason if decision else _NOBODY,
                 writes,
+                line_state(state, line).held,
             )
         )
     return tuple(found)

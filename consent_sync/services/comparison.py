@@ -262,7 +262,8 @@ class Comparison:
     async def _judge(self, mapping: Mapping, subject: Subject, ouid: str) -> Found | None:
         """Look at both sides and the ledger anew; None when something waits for this person."""
         eyes, context = self._eyes, self._context(mapping, subject)
-        state = await eyes.ledger.person(subject) or PersonState(names=Names(ouid=ouid))
+        settled = await eyes.ledger.person(subject)
+        state = settled or PersonState(names=Names(ouid=ouid))
         spellings = tuple(dict.fromkeys(one for one in (*state.spellings, ouid) if one))
         looks = [await eyes.lists.look_at_user(mapping, one) for one in spellings]
         seen = await self._profile(eyes.profiles, mapping, state, context)
@@ -276,7 +277,16 @@ class Comparison:
                 shown.append(Item(0, now, content))
         sides = Sides(tuple(look.seen for look in looks), seen)
         context = self._context(mapping, subject)
-        return Found(subject, ouid, now, differences(state, shown, sides, context))
+        return Found(
+            subject,
+            ouid,
+            now,
+            differences(state, shown, sides, context),
+            known=settled is not None,
+            creates=isinstance(seen, ProfileMissing),
+            bodies=tuple(arrival.body for look in looks for arrival in look.shown),
+            key=_key_of(seen) or actito_keys(state, context)[0],
+        )
 
     async def _waits(self, mapping: Mapping, subject: Subject, state: PersonState) -> bool:
         ledger = self._eyes.ledger
@@ -332,6 +342,10 @@ def _refuse_emptied(mapping: Mapping, side: str, emptied: int, compared: int) ->
             "whom it held choices; that looks like a fault and not like choices, so the comparison "
             "stopped. Check the key's rights, the table and the organisation; then run it again"
         )
+
+
+def _key_of(seen: ProfileReading | ProfileMissing) -> str:
+    return seen.names.actito_key if isinstance(seen, ProfileReading) else ""
 
 
 def _with_person(mapping: Mapping, page: UserList) -> list[tuple[Subject, ListedUser]]:

@@ -99,12 +99,21 @@ def fits(progress: Progress, mappings: Iterable[Mapping]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One person who differs: how Didomi spells them, and every line that differs."""
+    """One person who differs: how Didomi spells them, and every line that differs.
+
+    `known` says that we knew something of them before, `creates` that a profile would be made.
+    `bodies` are their Didomi users as webhooks would show them, `key` the value that names their
+    profile.
+    """
 
     subject: Subject
     ouid: str
     at: Micros
     differences: tuple[Difference, ...]
+    known: bool = True
+    creates: bool = False
+    bodies: tuple[bytes, ...] = ()
+    key: str = ""
 
 
 def found_text(found: Found) -> str:

@@ -1,0 +1,132 @@
+"""`sweep`, by hand and in the background: lost webhooks are made up for, and nothing else happens."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from consent_sync.app import sweeping
+from tests.cli.installation import (
+    ADA,
+    Installation,
+    Platforms,
+    at_rest,
+    connect,
+    platforms,
+    until,
+)
+
+YES = {"channels": {"email": True}}
+NO = {"channels": {"email": False}}
+KEY = f"customerId={ADA}"
+
+
+async def run(place: Installation, monkeypatch: pytest.MonkeyPatch, *words: str) -> Any:
+    return await asyncio.to_thread(place.json, monkeypatch, "sweep", *words)
+
+
+def email(both: Platforms, name: str = ADA) -> bool | None:
+    users = both.didomi.world.users.of(name)
+    return users[0].statuses["gdpr"].channels["email"].enabled if users else None
+
+
+async def agreed_before(place: Installation, both: Platforms) -> None:
+    """Ada agreed while webhooks came; from now on none does."""
+    both.actito.world.seed({"customerId": ADA})
+    async with place.serving() as address:
+        connect(both, address)
+        both.didomi.click(ADA, YES)
+        await until(lambda: both.actito.world.subscriptions(KEY) == {"Newsletter": True})
+        await at_rest(address, both)
+    both.didomi.sender.connections.clear()
+    for hook in list(both.actito.webhooks):
+        both.actito.webhooks.delete(hook.entity, str(hook.id))
+
+
+async def test_counts_come_first(place: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without --yes nothing is handed to a turn."""
+    async with platforms(place) as both:
+        await agreed_before(place, both)
+        both.actito.people.unsubscribe(KEY, "Newsletter")
+        told = await run(place, monkeypatch)
+        async with place.serving() as address:
+            await at_rest(address, both)
+
+        assert (told["differing"], told["lowered"], told["repaired"]) == (1, 1, 0)
+        assert email(both) is True
+
+
+@pytest.mark.parametrize("serving", [False, True])
+async def test_a_lost_refusal_in_actito_reaches_didomi(
+    serving: bool, place: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With --yes the person's turn comes, at the next start or in the server that runs."""
+    async with platforms(place) as both:
+        await agreed_before(place, both)
+        both.actito.people.unsubscribe(KEY, "Newsletter")
+        if serving:
+            async with place.serving() as address:
+                place.configure(LISTEN=address.removeprefix("http://"))
+                told = await run(place, monkeypatch, "--yes")
+                await until(lambda: email(both) is False)
+        else:
+            told = await run(place, monkeypatch, "--yes")
+            async with place.serving():
+                await until(lambda: email(both) is False)
+        again = await run(place, monkeypatch)
+
+    assert (told["differing"], told["repaired"]) == (1, 1)
+    assert again["differing"] == 0
+
+
+async def test_a_lost_refusal_in_didomi_reaches_actito(
+    place: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What Didomi shows comes in as its webhook would have brought it."""
+    async with platforms(place) as both:
+        await agreed_before(place, both)
+        both.didomi.click(ADA, NO)
+        await run(place, monkeypatch, "--yes")
+        async with place.serving():
+            await until(lambda: both.actito.world.subscriptions(KEY) == {"Newsletter": False})
+
+
+async def test_strangers_are_not_resubscribed(
+    place: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Thousands who agreed in Didomi before we came are a first load, not a repair."""
+    async with platforms(place) as both:
+        await agreed_before(place, both)
+        for number in range(10):
+            name = f"person-{number}@example.com"
+            both.actito.world.seed({"customerId": name})
+            both.didomi.click(name, YES)
+        told = await run(place, monkeypatch, "--yes")
+        async with place.serving() as address:
+            await at_rest(address, both)
+        held = both.actito.world.subscriptions("customerId=person-3@example.com")
+
+    assert (told["strangers"], told["repaired"]) == (10, 0)
+    assert not held
+
+
+@pytest.mark.parametrize("repair", ["true", "false"])
+async def test_the_service_sweeps_by_itself(
+    repair: str, place: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the background everybody is compared; whoever differs is put right when that is wished."""
+    monkeypatch.setattr(sweeping, "FIRST_AFTER_SECONDS", 0.0)
+    place.configure(SWEEP_REPAIR=repair)
+    async with platforms(place) as both:
+        await agreed_before(place, both)
+        both.actito.people.unsubscribe(KEY, "Newsletter")
+        notebook = place.database.with_name("consent-sync.db.sweep")
+        notebook.unlink(missing_ok=True)
+        async with place.serving() as address:
+            if repair == "true":
+                await until(lambda: email(both) is False)
+            else:
+                await until(notebook.exists)
+            await at_rest(address, both)
+
+        assert email(both) is (repair == "false")
