@@ -78,7 +78,7 @@ def came_back(state: PersonState, hints: Sequence[Hint], context: Context) -> bo
     She may have agreed on the other side too, and refused once more here since: then it matters
     whether Didomi holds a yes that nobody has told us of.
     """
-    if state.user is Presence.MISSING:
+    if not hints or state.user is Presence.MISSING:
         return False
     for line in context.mapping.lines:
         known = line_state(state, line)

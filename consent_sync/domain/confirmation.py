@@ -53,9 +53,11 @@ def worn_out_reason(side: Side) -> str:
 
 def _written_at(known: LineState, side: Side) -> Micros | None:
     agreed = known.agreed[side]
+    if agreed.confirmed:
+        return None
     sent = [
         write.sent_at
         for write in own_writes(known, side, agreed.choice)
         if write.outcome is WriteOutcome.SENT
     ]
-    return max(sent) if sent and not agreed.confirmed else None
+    return max(sent, default=None)

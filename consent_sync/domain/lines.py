@@ -270,15 +270,15 @@ def _line_after_write(
     recent = [one for one in known.writes if one.sent_at >= horizon or one.outcome in UNSURE]
     # The oldest unclear writes go last: what may still land must stay a possible cause.
     kept = [*recent, own][-REMEMBERED_WRITES:]
-    known = replaced(known, writes=tuple(kept))
     if write.outcome is not WriteOutcome.SENT:
-        return known
+        return replaced(known, writes=tuple(kept))
     before = known.agreed.get(write.side)
     agreed = Agreed(
         choice, write.dated, {**(before.known if before else {}), **told}, confirmed=False
     )
     known = replaced(
         known,
+        writes=tuple(kept),
         agreed={**known.agreed, write.side: agreed},
         held="",
         unshown={**known.unshown, write.side: known.unshown.get(write.side, 0) + 1},

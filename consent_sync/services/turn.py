@@ -328,6 +328,8 @@ class TurnRun:
     def _mark_held(self, plan: Plan) -> None:
         progress, before = self._progress, self._progress.state
         progress.state = with_held(before, plan)
+        if progress.state is before:
+            return
         progress.touched |= {
             name
             for name, known in progress.state.lines.items()
@@ -400,13 +402,13 @@ class TurnRun:
     def _summary(self, plan: Plan) -> Summary:
         waiting: list[Micros] = []
         failed = 0
+        planned = {*plan.actito, *plan.didomi, *plan.waiting}
         for line in self._mapping.lines:
             known = line_state(self._progress.state, line)
             failed += bool(known.failed)
-            unwritten = line.id in {*plan.actito, *plan.didomi, *plan.waiting}
-            unwritten = unwritten or shown_nowhere(known)
-            wish = desired_choice(line, known, self._tools.rules)
-            if wish.choice is Choice.DENIED and (unwritten or known.failed):
+            if not (line.id in planned or known.failed or shown_nowhere(known)):
+                continue
+            if desired_choice(line, known, self._tools.rules).choice is Choice.DENIED:
                 waiting += [
                     said.not_after for said in known.latest.values() if said.choice is Choice.DENIED
                 ]

@@ -46,10 +46,13 @@ def give_up_worn_out(progress: Progress, plan: Plan) -> bool:
     found = False
     now = progress.tools.clock.now()
     for side in Side:
+        writes = plan.writes(side)
+        if not writes:
+            continue
         worn = tuple(
-            WrittenLine(line.id, plan.writes(side)[line.id])
+            WrittenLine(line.id, writes[line.id])
             for line in progress.mapping.lines
-            if line.id in plan.writes(side) and worn_out(line_state(progress.state, line), side)
+            if line.id in writes and worn_out(line_state(progress.state, line), side)
         )
         if worn:
             write = Write(side, worn, now, now, WriteOutcome.IN_FLIGHT)
