@@ -1,15 +1,13 @@
 """Turning what a platform posts into items, in two steps: at the door, and in the turn."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from consent_sync.domain.events import DidomiItem, ProfileHint, UnknownItem
 from consent_sync.domain.identity import Names
 
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+class Arrival(NamedTuple):
     """One event as it came in at the door.
 
     `body` is this event alone as JSON (the element, when a request brings many); `digest` is 16

@@ -7,7 +7,7 @@ Every method raises StoreError when the store cannot do it; nothing of that call
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from consent_sync.domain.identity import Side, Subject
 from consent_sync.domain.ledger import LedgerRecord, Write
@@ -16,8 +16,7 @@ from consent_sync.domain.state import PersonState
 from consent_sync.ports.versions import Versions
 
 
-@dataclass(frozen=True, slots=True)
-class NewEvent:
+class NewEvent(NamedTuple):
     """One event to accept, and the persons it concerns (none: recorded only).
 
     `repeatable` events count as duplicates only while an equal one (same digest, source and

@@ -1,8 +1,7 @@
 """The door: what a platform posts is stored durably, for every person and mapping it concerns."""
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from consent_sync.domain.errors import AbsentError
 from consent_sync.domain.identity import (
@@ -30,8 +29,7 @@ STRANGERS_PER_MINUTE: Final = 60
 """How many requests of unknown senders are kept per minute; strangers must not fill the disk."""
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(NamedTuple):
     """How many events of a request are new, and how many were stored before."""
 
     accepted: int
@@ -166,8 +164,8 @@ def everywhere(ouid: str, mappings: Iterable[Mapping]) -> tuple[Subject, ...]:
     """Return the person behind an organisation user id in each of these mappings."""
     if not ouid:
         return ()
-    found = ((mapping.name, person_from_ouid(ouid, mapping.normalise)) for mapping in mappings)
-    return tuple(Subject(name, person) for name, person in found if real(person))
+    found = [Subject(one.name, person_from_ouid(ouid, one.normalise)) for one in mappings]
+    return tuple([subject for subject in found if real(subject.person)])
 
 
 def waiting_for_mapping(ouid: str, accounts: Collection[str] | None) -> tuple[Subject, ...]:

@@ -1,6 +1,5 @@
 """The looking: persons, timelines, events and counts."""
 
-from dataclasses import replace
 
 import pytest
 
@@ -68,7 +67,7 @@ async def test_a_profile_id_that_changed_is_forgotten(store: Store) -> None:
 async def test_a_stand_in_is_no_person_of_a_profile(store: Store) -> None:
     """A profile whose person is not known yet leads to nobody."""
     stand_in = Subject("main", unresolved_person("12345"))
-    await store.accept([replace(event("one"), subjects=(stand_in,))])
+    await store.accept([event("one")._replace(subjects=(stand_in,))])
     state_then = PersonState(Names(profile_id="12345"))
     await store.settle(settled(await claim_one(store), state=state_then))
 
@@ -204,7 +203,7 @@ async def test_status_counts_turns(store: Store, restart: Restart) -> None:
 async def test_status_counts_people_only(store: Store, restart: Restart) -> None:
     """A profile number that stands for somebody who has to be found is nobody yet."""
     stand_in = Subject("main", unresolved_person("1042"))
-    await store.accept([event("one", "ada"), replace(hint("two"), subjects=(stand_in,))])
+    await store.accept([event("one", "ada"), hint("two")._replace(subjects=(stand_in,))])
     store = await restart()
     before = await store.status()
     turns = await store.claim(2)

@@ -8,9 +8,9 @@ import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
-from typing import Any, Final, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar
 
 from consent_sync.domain.errors import StoreError
 
@@ -59,13 +59,13 @@ class EnvironmentStoreError(StoreError):
     """The store as a whole cannot write now, so trying job by job is useless."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Work(Generic[Argument, Result]):
     """What is to be written, and what the event loop does when it is, or when it failed.
 
     All arguments of one `kind` in a batch are handed to it together; it returns a result for
     each. `size` is what the work takes in the queue, in bytes. `done` and `failed` are called even
-    if nobody awaits the work any more.
+    if nobody awaits the work any more. Work is submitted once; how it ended stands in it, too.
     """
 
     kind: Callable[[Sequence[Argument]], Sequence[Result]]
@@ -73,14 +73,12 @@ class Work(Generic[Argument, Result]):
     size: int
     done: Callable[[Result], None] | None = None
     failed: Callable[[], None] | None = None
+    future: asyncio.Future[Result] = field(init=False)
+    result: Any = field(init=False)
+    error: StoreError | None = field(default=None, init=False)
 
 
-@dataclass(slots=True, eq=False)
-class _Job:
-    work: Work[Any, Any]
-    future: asyncio.Future[Any]
-    result: Any = None
-    error: StoreError | None = None
+_Job: TypeAlias = Work[Any, Any]
 
 
 class GroupCommit:
@@ -139,13 +137,14 @@ class GroupCommit:
             raise StoreError("the store is not open")
         if len(self._pending) >= self._queue_jobs or self._bytes + work.size > self._queue_bytes:
             raise StoreError("the store cannot keep up: too much is waiting to be written")
-        job = _Job(work, self._loop.create_future())
-        self._pending.add(job)
+        future: asyncio.Future[Result] = self._loop.create_future()
+        work.future = future
+        self._pending.add(work)
         self._bytes += work.size
         if not self._gathered:
             self._loop.call_soon(self._hand_over, 0)
-        self._gathered.append(job)
-        return job.future
+        self._gathered.append(work)
+        return future
 
     def _hand_over(self, seen: int) -> None:
         """Pass on what was gathered, as soon as a round of the event loop brings nothing more.
@@ -186,7 +185,7 @@ class GroupCommit:
             jobs = self._queue.get(timeout=self._idle_seconds)
             while jobs:
                 batch += jobs
-                size += sum([job.work.size for job in jobs])
+                size += sum([job.size for job in jobs])
                 if len(batch) >= self._batch_jobs or size >= self._batch_bytes:
                     return batch, True
                 jobs = self._queue.get_nowait()
@@ -224,11 +223,11 @@ class GroupCommit:
     def _work(self, batch: Sequence[_Job]) -> None:
         by_kind: dict[Any, list[_Job]] = {}
         for job in batch:
-            by_kind.setdefault(job.work.kind, []).append(job)
+            by_kind.setdefault(job.kind, []).append(job)
         for kind in self._kinds:
             jobs = by_kind.pop(kind, ())
             if jobs:
-                results = kind([job.work.argument for job in jobs])
+                results = kind([job.argument for job in jobs])
                 for job, result in zip(jobs, results, strict=True):
                     job.result = result
 
@@ -251,21 +250,16 @@ class GroupCommit:
         self._finish(rest)
 
     def _finish(self, batch: Sequence[_Job]) -> None:
+        self._pending.difference_update(batch)
+        self._bytes -= sum([job.size for job in batch])
         for job in batch:
-            self._pending.discard(job)
-            self._bytes -= job.work.size
-            self._answer(job)
-
-    @staticmethod
-    def _answer(job: _Job) -> None:
-        work = job.work
-        if job.error is not None and work.failed is not None:
-            work.failed()
-        if job.error is None and work.done is not None:
-            work.done(job.result)
-        if job.future.done():
-            return
-        if job.error is None:
-            job.future.set_result(job.result)
-        else:
-            job.future.set_exception(job.error)
+            if job.error is None:
+                if job.done is not None:
+                    job.done(job.result)
+                if not job.future.done():
+                    job.future.set_result(job.result)
+            else:
+                if job.failed is not None:
+                    job.failed()
+                if not job.future.done():
+                    job.future.set_exception(job.error)

@@ -88,12 +88,11 @@ class SqliteStore:
     async def accept(self, events: Sequence[NewEvent]) -> Sequence[bool]:
         """Store all or none of these events; per event true if new."""
         opened = self._opened()
-
-        def done(result: tuple[list[bool], Arrivals]) -> None:
-            opened.dispatcher.arrived(result[1])
-
-        size = sum([len(event.body) for event in events], _CALL_BYTES)
-        new, _ = await opened.writer.submit(Work(opened.desk.accept, events, size, done))
+        size = _CALL_BYTES
+        for event in events:
+            size += len(event.body)
+        work = Work(opened.desk.accept, events, size, opened.dispatcher.accepted)
+        new, _ = await opened.writer.submit(work)
         return new
 
     async def refuse(self, request: RefusedRequest) -> int:

@@ -121,6 +121,10 @@ class Dispatcher:
             self.lanes.arrived(person, item)
         self._bell.set()
 
+    def accepted(self, result: tuple[Sequence[bool], Iterable[tuple[int, int]]]) -> None:
+        """Events were stored: which of them are new, and the items that wait now."""
+        self.arrived(result[1])
+
     def settled(self, claim: Claim, ended: Ended) -> None:
         """A turn was recorded."""
         self.lanes.announced.discard(claim.person)
