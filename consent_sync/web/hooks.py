@@ -8,7 +8,9 @@ from aiohttp import web
 
 from consent_sync.domain.errors import AbsentError
 from consent_sync.domain.identity import Side
+from consent_sync.ports.clock import Clock
 from consent_sync.services.intake import KEPT_BYTES, Intake, Receipt
+from consent_sync.web.answers import Heads, stored
 from consent_sync.web.auth import Lock
 from consent_sync.web.bodies import MAX_BODY, Arrived, glance, read_body, require_json
 from consent_sync.web.problems import Problem
@@ -44,20 +46,22 @@ class Hooks:
     """The handlers of the webhook routes."""
 
     def __init__(
-        self, intake: Intake, locks: Mapping[Side, Lock], counter: DeliveryCounter
+        self, intake: Intake, locks: Mapping[Side, Lock], counter: DeliveryCounter, clock: Clock
     ) -> None:
         self._intake = intake
         self._locks = locks
         self._counter = counter
+        self._heads = Heads(clock)
 
-    async def didomi(self, request: web.Request) -> web.Response:
+    async def didomi(self, request: web.Request) -> web.StreamResponse:
         """Answer `POST /webhooks/didomi`; raise Problem, RefusedError or StoreError."""
         delivery = Delivery(side=Side.DIDOMI)
         accounts = self._let_in(request, delivery)
         body = await read_body(request, MAX_BODY, delivery)
-        return self._answer(Side.DIDOMI, await self._intake.accept_didomi(body, accounts))
+        receipt = await self._intake.accept_didomi(body, accounts)
+        return self._answer(request, Side.DIDOMI, receipt)
 
-    async def actito(self, request: web.Request) -> web.Response:
+    async def actito(self, request: web.Request) -> web.StreamResponse:
         """Answer `POST /webhooks/actito/{mapping}`; raise Problem, RefusedError or StoreError."""
         name = request.match_info["mapping"]
         delivery = Delivery(side=Side.ACTITO, mapping=name[:MAX_NAME])
@@ -67,7 +71,7 @@ class Hooks:
             receipt = await self._intake.accept_actito(name, body)
         except AbsentError:
             raise Problem("unknown-mapping", "Expected the name of a mapping in force.") from None
-        return self._answer(Side.ACTITO, receipt)
+        return self._answer(request, Side.ACTITO, receipt)
 
     async def qualifio(self, _request: web.Request) -> web.Response:
         """Refuse `POST /webhooks/qualifio/{mapping}`: this version does not take part in it."""
@@ -107,8 +111,8 @@ class Hooks:
         require_json(request)
         return accounts
 
-    def _answer(self, side: Side, receipt: Receipt) -> web.Response:
+    def _answer(self, request: web.Request, side: Side, receipt: Receipt) -> web.StreamResponse:
         accepted, duplicates = receipt.accepted, receipt.duplicates
         self._counter.received(side, accepted, duplicates)
         body = b'{"accepted":%d,"duplicates":%d}' % (accepted, duplicates)
-        return web.Response(body=body, content_type="application/json")
+        return stored(request, body, self._heads)

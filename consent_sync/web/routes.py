@@ -43,7 +43,7 @@ class Parts:
 
 def http_application(parts: Parts) -> web.Application:
     """Return the application that answers every route."""
-    hooks = Hooks(parts.intake, parts.locks, parts.metrics)
+    hooks = Hooks(parts.intake, parts.locks, parts.metrics, parts.clock)
     api = Api(parts.gate, parts.lookup, parts.replay, parts.ledger, parts.clock, parts.mappings)
     health = Health(parts.checks)
     page = MetricsPage(parts.metrics, parts.ledger, parts.clock)

@@ -1,6 +1,5 @@
 """The looking: persons, timelines, events and counts."""
 
-
 import pytest
 
 from consent_sync.domain.errors import StoreError

@@ -1,7 +1,5 @@
 """Everybody at once: states of many, and people page by page."""
 
-from dataclasses import replace
-
 from consent_sync.domain.identity import Subject, unresolved_person
 from consent_sync.ports.store import Store
 from tests.contracts.store_kit import Restart, claim_one, event, settled, state, subject
@@ -42,7 +40,7 @@ async def test_who_stands_for_somebody_else_is_nobody(store: Store) -> None:
     """A stand-in for a profile whose person is still to be found is not among the people."""
     stand_in = Subject("main", unresolved_person("1042"))
     arrived = event("one")
-    await store.accept([replace(arrived, subjects=(stand_in,))])
+    await store.accept([arrived._replace(subjects=(stand_in,))])
     await store.settle(settled(await claim_one(store)))
 
     assert list(await store.people(0, 5)) == []

@@ -84,6 +84,7 @@ class Accepting:
         batch.seen = self._digests.known(once)
         batch.waiting = self._waiting(repeatable)
         answers = [batch.add(events, own) for events, own in zip(calls, keys, strict=True)]
+        batch.count()
         batch.persons.write()
         self._wait(batch.items, known_up_to)
         self._digests.add(batch.digests)
@@ -173,6 +174,7 @@ class _Batch:
         self.digests: list[bytes] = []
         self.events: list[Row] = []
         self.items: list[Row] = []
+        self._moments: dict[str, list[Micros]] = {}
 
     def add(self, events: Sequence[NewEvent], keys: Sequence[bytes]) -> tuple[list[bool], Arrivals]:
         """Add one call's events; return which are new, and what waits now."""
@@ -190,17 +192,23 @@ class _Batch:
             self.seen.add(key)
             self.digests.append(key)
         counting = self._counting
-        counting.event += 1
-        number, source, at = counting.event, event.source.value, event.received_at
+        counting.event = number = counting.event + 1
+        source, at = str(event.source), event.received_at
         self.events.append((number, source, event.mapping, event.type, at, 0, "", event.body))
-        counting.add(f"events:{source}", 1)
-        counting[f"last:{source}"] = max(counting[f"last:{source}"], at)
+        self._moments.setdefault(source, []).append(at)
+        repeat_key = key if event.repeatable else None
         for person in persons:
-            counting.item += 1
-            arrivals.append((person, counting.item))
-            repeat_key = key if event.repeatable else None
-            self.items.append((counting.item, number, person, at, repeat_key))
+            counting.item = item = counting.item + 1
+            arrivals.append((person, item))
+            self.items.append((item, number, person, at, repeat_key))
         return True
+
+    def count(self) -> None:
+        """Count what was added, and when a side last spoke."""
+        for source, moments in self._moments.items():
+            last = f"last:{source}"
+            self._counting.add(f"events:{source}", len(moments))
+            self._counting[last] = max(self._counting[last], *moments)
 
     def _is_duplicate(self, event: NewEvent, key: bytes) -> bool:
         if not event.repeatable:

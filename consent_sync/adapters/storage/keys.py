@@ -23,5 +23,5 @@ def profile_key(settlement: Settlement) -> bytes | None:
 
 def event_key(event: NewEvent) -> bytes:
     """Return the hash that equal events of one source and mapping share."""
-    scope = f"{event.source.value}\x00{event.mapping}\x00".encode()
+    scope = f"{event.source}\x00{event.mapping}\x00".encode()
     return hashlib.blake2b(scope + event.digest, digest_size=16).digest()
