@@ -49,6 +49,7 @@ class Case:
 
 CASES = (
     Case("64 connections, turns at the default pace", turns="paced", goal=0.75, goal_p99=2.5),
+    Case("the same, beside the full event model", turns="paced", beside="full", goal=0.75),
     Case("the same, beside itself storing nothing", turns="paced", beside="same", goal=0.75),
     Case("64 connections, no turns"),
     Case("64 connections, turns flat out", turns="flat out"),

@@ -1,6 +1,7 @@
-"""The servers under load, each a process of its own: `python -m bench.servers bare|same|real`.
+"""The servers under load, each a process of its own: `python -m bench.servers bare|full|same|real`.
 
-`bare` is a handler that parses and validates; `same` is the real server, which then stores nothing.
+`bare` is a handler that parses and validates; `full` understands an event as a turn does; `same` is
+the real server, which then stores nothing.
 """
 
 import argparse
@@ -12,14 +13,17 @@ import time
 from pathlib import Path
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from bench.house import NOWHERE, house, without_store, without_turns
 from bench.machine import SERVER_CORE, pin
-from consent_sync.adapters.didomi.webhook import parse_envelope
+from consent_sync.adapters.didomi.webhook import DidomiReceiver, parse_envelope
 from consent_sync.adapters.storage.transactions import SqliteTransactions
 from consent_sync.web.server import serve
 
 PATH = "/webhooks/didomi"
+
+_RECEIVER = DidomiReceiver()
 
 
 async def _bare(request: web.Request) -> web.Response:
@@ -28,10 +32,16 @@ async def _bare(request: web.Request) -> web.Response:
     return web.Response(body=b'{"accepted":1,"duplicates":0}', content_type="application/json")
 
 
-async def bare_server(stop: asyncio.Event) -> None:
+async def _full(request: web.Request) -> web.Response:
+    """Read an event into everything that a turn needs of it; answer as the real server does."""
+    _RECEIVER.understand(await request.read())
+    return web.Response(body=b'{"accepted":1,"duplicates":0}', content_type="application/json")
+
+
+async def bare_server(stop: asyncio.Event, handler: Handler = _bare) -> None:
     """Serve what every Python server must do at least, until stopped."""
     app = web.Application()
-    app.router.add_post(PATH, _bare)
+    app.router.add_post(PATH, handler)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0, backlog=1024).start()
@@ -76,12 +86,13 @@ def slow_commits(seconds: float) -> None:
 async def _run(options: argparse.Namespace) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    await (bare_server(stop) if options.kind == "bare" else real_server(options, stop))
+    bare = {"bare": _bare, "full": _full}.get(options.kind)
+    await (bare_server(stop, bare) if bare is not None else real_server(options, stop))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("kind", choices=("bare", "same", "real"))
+    parser.add_argument("kind", choices=("bare", "full", "same", "real"))
     parser.add_argument("--database", type=Path, default=Path("bench.db"))
     parser.add_argument("--actito", default="", help="with this address turns are taken, else none")
     parser.add_argument("--pace", type=int, help="calls to Actito a minute, 0 = any number")
