@@ -125,7 +125,8 @@ class TurnRun:
 
     async def _first_looks(self) -> None:
         """Look where a webhook asks for it, and where a write was never confirmed."""
-        if came_back(self._progress.state, self._progress.hints, self._progress.context()):
+        hints = self._progress.hints
+        if hints and came_back(self._progress.state, hints, self._progress.context()):
             # If Didomi holds an unknown yes, what Actito is about to show means something else.
             await self._look(Side.DIDOMI)
         if self._progress.hints and self._fresh_enough():

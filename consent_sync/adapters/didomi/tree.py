@@ -26,7 +26,7 @@ def consent_tree(consents: Consents | None) -> ConsentTree:
         _read_channels(nodes, consents.channels, Node())
         for purpose in consents.purposes or ():
             # Without its id a purpose's channel would read as a channel of its own.
-            if purpose.id:
+            if purpose["id"]:
                 _read_purpose(nodes, picks, purpose)
     return ConsentTree(nodes, picks)
 
@@ -69,40 +69,38 @@ _few_options: Final = lru_cache(maxsize=1_000)(_split)
 
 
 def _read_purpose(nodes: Nodes, picks: Picks, purpose: Purpose) -> None:
-    name = purpose.id
-    if purpose.enabled is not None:
-        _put(nodes, Node(name), purpose.enabled)
-    if purpose.channels:
-        _read_channels(nodes, purpose.channels, Node(name))
-    for preference in purpose.preferences or ():
-        if preference.id:
+    name = purpose["id"]
+    here = Node(name)
+    _put(nodes, here, purpose.get("enabled"))
+    _read_channels(nodes, purpose.get("channels"), here)
+    for preference in purpose.get("preferences") or ():
+        if preference["id"]:
             _read_preference(nodes, picks, name, preference)
-    if purpose.values:
-        for key, chosen in purpose.values.items():
-            if key:
-                # A list that is there but empty or null was sent empty; see ConsentTree.
-                text = chosen.value if chosen is not None else None
-                options = options_in(text) if text else _NONE
-                pick = Pick(name, key)
-                picks[pick] = picks[pick] & options if pick in picks else options
+    for key, chosen in (purpose.get("values") or {}).items():
+        if key:
+            # A list that is there but empty or null was sent empty; see ConsentTree.
+            text = chosen.get("value") if chosen else None
+            options = options_in(text) if text else _NONE
+            pick = Pick(name, key)
+            picks[pick] = picks[pick] & options if pick in picks else options
 
 
 def _read_preference(nodes: Nodes, picks: Picks, purpose: str, preference: Preference) -> None:
-    here = Node(purpose, preference.id)
-    _put(nodes, here, preference.enabled)
-    _read_channels(nodes, preference.channels, here)
+    here = Node(purpose, preference["id"])
+    _put(nodes, here, preference.get("enabled"))
+    _read_channels(nodes, preference.get("channels"), here)
     # A full tree lists every preference, so null here means that nothing was chosen yet.
-    options = _options(preference.value)
+    options = _options(preference.get("value"))
     if options is None:
-        options = _options(preference.values)
+        options = _options(preference.get("values"))
     if options is not None:
-        _pick(picks, Pick(purpose, preference.id), options)
+        _pick(picks, Pick(purpose, preference["id"]), options)
 
 
 def _read_channels(nodes: Nodes, channels: Sequence[Channel] | None, above: Node) -> None:
     for channel in channels or ():
-        if channel.id:
-            _put(nodes, above._replace(channel=channel.id), channel.enabled)
+        if channel["id"]:
+            _put(nodes, above._replace(channel=channel["id"]), channel.get("enabled"))
 
 
 def _put(nodes: Nodes, node: Node, enabled: bool | None) -> None:
