@@ -20,6 +20,7 @@ from consent_sync.cli import (
     explain,
     importing,
     mappings,
+    plan,
     recover,
     schema,
     serve,
@@ -103,6 +104,7 @@ app.command("sweep")(sweep.command)
 app.command("settings")(settings.command)
 app.command("doctor")(doctor.command)
 app.add_typer(mappings.app, name="mappings")
+app.command("plan")(plan.command)
 app.command("test")(trials.command)
 app.command("validate")(validate.command)
 app.command("discover")(discover.command)

@@ -121,6 +121,17 @@ class SqliteReader:
             raise StoreError(f"this name cannot be looked up: {error.reason}") from error
 
 
+def open_reader(path: Path) -> Reader:
+    """Open the file for reading until it is closed; raises StoreError.
+
+    Each call reads in a short transaction of its own, so that the owner is not held up.
+    """
+    try:
+        return Reader(_connect(path))
+    except apsw.Error as error:
+        raise explain(error, path) from error
+
+
 def _connect(path: Path) -> apsw.Connection:
     """Open the file for reading; raises StoreError, apsw.Error."""
     if not path.is_file():

@@ -1,7 +1,7 @@
 """What is looked up in the database, each call in short transactions."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import apsw
 import orjson
@@ -12,6 +12,7 @@ from consent_sync.adapters.storage.keys import person_key
 from consent_sync.adapters.storage.statements import SqlValue, Statements
 from consent_sync.domain.identity import Side, Subject
 from consent_sync.domain.ledger import LedgerRecord
+from consent_sync.domain.moments import Micros
 from consent_sync.domain.state import PersonState
 from consent_sync.ports.store import (
     SideStatus,
@@ -20,6 +21,9 @@ from consent_sync.ports.store import (
     StoreStatus,
 )
 from consent_sync.ports.versions import MappingVersion
+
+_OUT_OF_ORDER: Final = 10_000
+"""How many numbers apart two events may be that arrived at the same time."""
 
 
 class Reader:
@@ -88,6 +92,29 @@ class Reader:
         """Return one event by its number."""
         rows = self._rows("event_by_number", (number,))
         return _event(rows[0]) if rows else None
+
+    def accepted_after(self, number: int, limit: int) -> list[StoredEvent]:
+        """Return accepted events with numbers above this one, oldest first."""
+        return [_event(row) for row in self._rows("accepted_after", (number, limit))]
+
+    def events_by_numbers(self, numbers: Sequence[int]) -> list[StoredEvent]:
+        """Return these events, oldest first."""
+        return [_event(row) for row in self._statements.rows_of("events_by_numbers", numbers)]
+
+    def number_at(self, moment: Micros) -> int:
+        """Return a number that every event received since that moment is above.
+
+        Numbers follow arrival closely and not to the last one, so it goes a little further back.
+        """
+        low, high = 0, int(self._rows("last_numbers", ())[0][0]) + 1
+        while low < high:
+            middle = (low + high) // 2
+            found = self._rows("moment_after", (middle,))
+            if found and found[0][1] < moment:
+                low = int(found[0][0]) + 1
+            else:
+                high = middle
+        return max(0, low - 1 - _OUT_OF_ORDER)
 
     def recent(self, after: int, limit: int) -> list[tuple[int, Subject, LedgerRecord]]:
         """Return the ledger records after a number, oldest first."""

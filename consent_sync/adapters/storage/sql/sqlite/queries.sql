@@ -372,3 +372,21 @@ LIMIT 1;
 SELECT id, mapping, version, file, at, difference, content, text
 FROM mapping_version
 WHERE id = ?;
+
+-- name: accepted_after
+-- Accepted events of any source in the order of their arrival.
+SELECT id, source, mapping, type, received_at, body, status, problem, 0
+FROM event
+WHERE status = 0 AND id > ?
+ORDER BY id
+LIMIT ?;
+
+-- name: moment_after
+-- The next event and when it was received, for finding a moment among them.
+SELECT id, received_at FROM event WHERE id >= ? ORDER BY id LIMIT 1;
+
+-- name: events_by_numbers
+-- These events, in the order of their arrival.
+SELECT event.id, source, mapping, event.type, received_at, body, status, problem, 0
+FROM json_each(?) AS wanted CROSS JOIN event ON event.id = wanted.value
+ORDER BY event.id;
