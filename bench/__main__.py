@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench import beside, calls, growth, intake, turns, validate
+from bench import beside, calls, growth, intake, plan, turns, validate
 from bench.effort import effort
 from bench.machine import come_first, described, missing
 
@@ -16,6 +16,7 @@ PARTS = {
     "growth": growth.measure,
     "beside": beside.measure,
     "validate": validate.measure,
+    "plan": plan.measure,
 }
 
 

@@ -6,7 +6,7 @@ beside it, under the edited one. What both platforms then hold is compared. Noth
 """
 
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import islice
 from typing import Final
@@ -25,6 +25,7 @@ from consent_sync.domain.moments import Micros
 from consent_sync.domain.rules import Rules
 from consent_sync.domain.state import PersonState
 from consent_sync.domain.translate import choice_from_subscription
+from consent_sync.domain.versions import differences
 from consent_sync.ports.store import StoredEvent
 from consent_sync.services.intake import everywhere, real
 
@@ -85,6 +86,7 @@ class WhatIf:
     ) -> None:
         self._gathering = gathering
         self._pairs = {pair.new.name: pair for pair in pairs}
+        self._narrow = {pair.new.name: _narrowed(pair) for pair in pairs}
         self._rules = rules
         self._now = now
         self._whose = whose
@@ -140,7 +142,7 @@ class WhatIf:
         if place not in self._profiles:
             if len(self._profiles) >= _REMEMBERED_PROFILES:
                 self._profiles.clear()
-            found = self._gathering.looking().find_profile(*place)
+            found = self._gathering.find_profile(*place)
             self._profiles[place] = found or ""
         return self._profiles[place]
 
@@ -152,9 +154,7 @@ class WhatIf:
         if not self._several:
             return True
         same = [one for one in self._in_force if self._whose(one) == self._whose(pair.new)]
-        looking = self._gathering.looking()
-        with self._gathering.explained():
-            return any(looking.person(Subject(one.name, subject.person)) for one in same)
+        return any(self._gathering.person(Subject(one.name, subject.person)) for one in same)
 
     def _chunks(self, numbers: Iterator[int]) -> Iterator[list[StoredEvent]]:
         while chunk := list(islice(numbers, _TURN_EVENTS)):
@@ -175,8 +175,9 @@ class WhatIf:
             world = World.of(subject, pair.old, state, seen, self._now)
             return Rerun(mapping, subject, state, world, self._rules)
 
+        old, new = self._narrow[pair.new.name]
         # A mapping that is new decides nothing today.
-        before, after = run(pair.old or pair.new), run(pair.new)
+        before, after = run(old or new), run(new)
         runs = [before, after] if pair.old is not None else [after]
         for chunk in (first, *others):
             for one in runs:
@@ -188,15 +189,14 @@ class WhatIf:
     ) -> tuple[PersonState, ProfileReading | None]:
         if pair.old is None:
             return PersonState(), None
-        looking, known = self._gathering.looking(), subject
+        known = subject
         if pair.old.normalise is not pair.new.normalise:
             # Under the version in force the person goes by another key.
             found = self._under_old_key(pair.old, event)
             known = found if found is not None else subject
-        with self._gathering.explained():
-            state = looking.person(known) or PersonState()
-            new_lines = {line.id for line in pair.new.lines} - {line.id for line in pair.old.lines}
-            records = looking.timeline(known, _NEWEST_RECORDS) if new_lines else []
+        state = self._gathering.person(known) or PersonState()
+        new_lines = {line.id for line in pair.new.lines} - {line.id for line in pair.old.lines}
+        records = self._gathering.timeline(known, _NEWEST_RECORDS) if new_lines else []
         readings = (
             fact
             for record in records
@@ -212,6 +212,32 @@ class WhatIf:
         names = self._actito.arrivals(event.body, old.key_attribute)[0].names
         person = self._owner(old, names)
         return Subject(old.name, person) if real(person) else None
+
+
+def _narrowed(pair: Pair) -> tuple[Mapping | None, Mapping]:
+    """Return both versions with only those lines that an edit can change.
+
+    Lines do not touch each other, except those that share a list of options.
+    """
+    found = differences(pair.old, pair.new)
+    if pair.old is None or not found or not all(one.is_line for one in found):
+        return pair.old, pair.new
+    names = {one.name for one in found}
+    lists = {
+        _list_of(line)
+        for line in (*pair.old.lines, *pair.new.lines)
+        if line.id in names and line.node.option
+    }
+
+    def narrow(mapping: Mapping) -> Mapping:
+        kept = (line for line in mapping.lines if line.id in names or _list_of(line) in lists)
+        return replace(mapping, lines=tuple(kept))
+
+    return narrow(pair.old), narrow(pair.new)
+
+
+def _list_of(line: Line) -> tuple[str, str, bool]:
+    return line.node.purpose, line.node.preference, bool(line.node.option)
 
 
 def _rows(pair: Pair, subject: Subject, before: Rerun, after: Rerun) -> Iterator[Row]:

@@ -14,17 +14,23 @@ import apsw
 import orjson
 
 from consent_sync.adapters.storage.connect import explain
+from consent_sync.adapters.storage.keys import person_key
 from consent_sync.adapters.storage.reader import open_reader
-from consent_sync.adapters.storage.reading import Reader
 from consent_sync.domain.errors import StoreError
+from consent_sync.domain.identity import Subject
+from consent_sync.domain.ledger import LedgerRecord
 from consent_sync.domain.moments import Micros
+from consent_sync.domain.state import PersonState
 from consent_sync.ports.store import StoredEvent
 
 _PAGE: Final = 500
-_CACHE_KIB: Final = 8_192
+_CACHE_KIB: Final = 2_048
 
 _TABLE: Final = "CREATE TABLE named (key BLOB NOT NULL, event INTEGER NOT NULL)"
 _INSERT: Final = "INSERT INTO named SELECT unhex(value ->> 0), value ->> 1 FROM json_each(?)"
+_LOGGED: Final = "CREATE TABLE logged (key BLOB PRIMARY KEY, person INTEGER) WITHOUT ROWID"
+_NOTE: Final = "INSERT OR IGNORE INTO logged VALUES (?, ?)"
+_FIND: Final = "SELECT person FROM logged WHERE key = ?"
 _SORTED: Final = "SELECT key, event FROM named ORDER BY key, event"
 
 
@@ -42,16 +48,31 @@ class Gathering:
         self._scratch = apsw.Connection("")
         for pragma in ("journal_mode = OFF", "temp_store = FILE", f"cache_size = -{_CACHE_KIB}"):
             self._scratch.execute(f"PRAGMA {pragma}").fetchall()
-        self._scratch.execute(_TABLE)
+        self._scratch.execute(_TABLE).fetchall()
+        self._scratch.execute(_LOGGED).fetchall()
+        self._copy_log()
 
     def close(self) -> None:
         """Let go of both files."""
         self._reader.close()
         self._scratch.close()
 
-    def looking(self) -> Reader:
-        """Return what looks up persons and profiles; each use within `explained`."""
-        return self._reader
+    def person(self, subject: Subject) -> PersonState | None:
+        """Return what is known about a person, None for nobody."""
+        with self.explained():
+            number = self._number(subject)
+            return None if number is None else self._reader.state_of(number)
+
+    def timeline(self, subject: Subject, limit: int) -> list[LedgerRecord]:
+        """Return the newest records of a person, newest first."""
+        with self.explained():
+            number = self._number(subject)
+            return [] if number is None else self._reader.records_of(number, limit)
+
+    def find_profile(self, mapping: str, profile_id: str) -> str | None:
+        """Return the person key of an Actito profile."""
+        with self.explained():
+            return self._reader.find_profile(mapping, profile_id)
 
     @contextmanager
     def explained(self) -> Iterator[None]:
@@ -92,6 +113,22 @@ class Gathering:
         """Return these events, oldest first."""
         with self.explained():
             return self._reader.events_by_numbers(numbers)
+
+    def _copy_log(self) -> None:
+        """Note the newest persons by their hashes: the log itself cannot be looked up in."""
+        number = 0
+        with self.explained():
+            while page := self._reader.logged_persons(number, _PAGE):
+                self._scratch.executemany(_NOTE, [(key, one) for one, key in page])
+                number = page[-1][0]
+
+    def _number(self, subject: Subject) -> int | None:
+        key = person_key(subject)
+        number = self._reader.kept_number(key)
+        if number is None:
+            found = self._scratch.execute(_FIND, (key,)).fetchone()
+            number = int(found[0]) if found else None
+        return number
 
     @property
     def _log(self) -> Path:

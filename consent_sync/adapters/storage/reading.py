@@ -40,7 +40,11 @@ class Reader:
     def person(self, subject: Subject) -> PersonState | None:
         """Return what is known about a person."""
         number = self._number(subject)
-        rows = [] if number is None else self._rows("person_state", (number,))
+        return None if number is None else self.state_of(number)
+
+    def state_of(self, number: int) -> PersonState | None:
+        """Return what is known about the person of this number."""
+        rows = self._rows("person_state", (number,))
         return decode_state(rows[0][0]) if rows and rows[0][0] is not None else None
 
     def states(self, subjects: Sequence[Subject]) -> dict[Subject, PersonState]:
@@ -64,8 +68,20 @@ class Reader:
     def timeline(self, subject: Subject, limit: int) -> list[LedgerRecord]:
         """Return the newest records of a person, newest first."""
         number = self._number(subject)
-        rows = [] if number is None else self._rows("timeline", (number, limit))
-        return [decode_record(body) for (body,) in rows]
+        return [] if number is None else self.records_of(number, limit)
+
+    def records_of(self, number: int, limit: int) -> list[LedgerRecord]:
+        """Return the newest records of the person of this number, newest first."""
+        return [decode_record(body) for (body,) in self._rows("timeline", (number, limit))]
+
+    def kept_number(self, key: bytes) -> int | None:
+        """Return the number of a person whose hash has left the log."""
+        rows = self._rows("person_by_key", (key,))
+        return int(rows[0][0]) if rows else None
+
+    def logged_persons(self, after: int, limit: int) -> list[tuple[int, bytes]]:
+        """Return the newest persons with numbers above this one, and their hashes."""
+        return [(int(one), key) for one, key in self._rows("person_log_after", (after, limit))]
 
     def waiting(self, subject: Subject) -> tuple[StoredItem, ...]:
         """Return the items that wait for a person."""

@@ -390,3 +390,11 @@ SELECT id, received_at FROM event WHERE id >= ? ORDER BY id LIMIT 1;
 SELECT event.id, source, mapping, event.type, received_at, body, status, problem, 0
 FROM json_each(?) AS wanted CROSS JOIN event ON event.id = wanted.value
 ORDER BY event.id;
+
+-- name: person_by_key
+-- Find a person whose hash has left the log, by that hash.
+SELECT person FROM person_key WHERE key = ?;
+
+-- name: person_log_after
+-- The newest persons, page by page.
+SELECT id, key FROM person_log WHERE id > ? ORDER BY id LIMIT ?;
