@@ -153,14 +153,14 @@ class Story:
         """Return when a write of ours last raised a line on a side, 0 for never."""
         return max((at for at, choice in self.written(line) if choice is YES), default=0)
 
-    def hidden(self, line: Line) -> bool:
-        """Say whether the newest choice is a no that looks like the echo of a no of ours.
+    def hidden(self, line: Line, said: Said | None = None) -> bool:
+        """Say whether a choice, the newest one if not said, is a no that looks like an echo of ours.
 
         Its webhook came within the hour in which the echo of such a write may come. This is an open
         history of docs/explanation/consent-rules.md, and so is a no of ours that a side answered
         with success and did not take. A second no in Didomi is no change of a user that is posted.
         """
-        newest, engine = self.newest(line), self.engine
+        newest, engine = said or self.newest(line), self.engine
         if newest is None or newest.choice is not NO:
             return False
         if newest.side == "didomi":
