@@ -17,18 +17,24 @@ from bench.ratios import Row, table
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """How long the simulated Actito takes to answer, and how many calls are under way at once."""
+    """How long the simulated Actito takes to answer, and how many calls are under way at once.
+
+    With `uvloop` both sides run on it, as the program does where it is installed.
+    """
 
     name: str
     latency_ms: int
     concurrency: int
     goal: float | None
+    uvloop: bool = False
 
 
 CASES = (
     Case("opt-outs, Actito answers at once, 64 at a time", 0, 64, 0.5),
     Case("opt-outs, Actito answers after 20 ms, 32 at a time", 20, 32, 0.92),
     Case("opt-outs, Actito answers after 20 ms, 64 at a time", 20, 64, None),
+    Case("opt-outs, Actito answers at once, 64 at a time, uvloop", 0, 64, None, uvloop=True),
+    Case("opt-outs, Actito answers after 20 ms, 32 at a time, uvloop", 20, 32, None, uvloop=True),
 )
 
 
@@ -60,6 +66,7 @@ def compare(
         with actito(here, run, people=2 * people, latency_ms=case.latency_ms) as url:
             words = [f"--actito={url}", f"--run={run}", f"--people={people}"]
             words += [f"--concurrency={case.concurrency}", f"--database={here / 'bench.db'}"]
+            words += ["--uvloop"] if case.uvloop else []
             took: dict[str, dict[str, float]] = {}
             for kind in ("ours", "bare") if ours_first else ("bare", "ours"):
                 first = 0 if kind == "ours" else people
