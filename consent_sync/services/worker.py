@@ -1,6 +1,7 @@
 """The worker: claims turns, takes them side by side within a bound, and stops cleanly."""
 
 import asyncio
+from contextlib import suppress
 from typing import Final
 
 from consent_sync.domain.errors import StoreError
@@ -29,6 +30,7 @@ class Worker:
         self._running: set[asyncio.Task[None]] = set()
         self._resting: set[asyncio.Task[None]] = set()
         self._failures: dict[Subject, int] = {}
+        self._room = asyncio.Event()
         self._stopping = asyncio.Event()
         self.alive = False
 
@@ -42,7 +44,7 @@ class Worker:
                 for turn in turns:
                     task = asyncio.create_task(self._take(turn))
                     self._running.add(task)
-                    task.add_done_callback(self._running.discard)
+                    task.add_done_callback(self._ended)
                 if not turns:
                     await self._rest(full=not free)
         finally:
@@ -69,11 +71,17 @@ class Worker:
             await asyncio.sleep(_AFTER_TROUBLE_SECONDS)
             return ()
 
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self._room.set()
+
     async def _rest(self, *, full: bool) -> None:
         if full:
-            await asyncio.wait(
-                self._running, timeout=_IDLE_SECONDS, return_when=asyncio.FIRST_COMPLETED
-            )
+            # Not by waiting for each of the tasks: with hundreds under way that costs more.
+            self._room.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_IDLE_SECONDS):
+                    await self._room.wait()
             return
         try:
             await self._turns.wait(_IDLE_SECONDS)

@@ -45,8 +45,8 @@ def from_state(state: PersonState) -> list[Any]:
         [[name, scalar(w.value), w.dated] for name, w in state.wanted.items()],
         [[name, scalar(value)] for name, value in state.sent.items()],
         [
-            [pick.purpose, pick.preference, sorted(held.options), held.dated]
-            for pick, held in state.picks.items()
+            [purpose, preference, sorted(held.options), held.dated]
+            for (purpose, preference), held in state.picks.items()
         ],
         list(state.pending.items()),
         state.spellings,
