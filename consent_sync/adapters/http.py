@@ -24,6 +24,9 @@ from consent_sync.domain.errors import (
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 """A decoded JSON value."""
 
+BeforeWrite: TypeAlias = Callable[[float], None]
+"""Asked right before a write goes out, with the seconds it takes at most; raises TemporaryError."""
+
 Observer: TypeAlias = Callable[[str, str, float], None]
 """Told after every call: route name, status or error word, seconds it took."""
 
@@ -82,8 +85,11 @@ class HttpWall:
         connect_seconds: float = 10,
         read_seconds: float = 40,
         observer: Observer | None = None,
+        before_write: BeforeWrite | None = None,
     ) -> None:
         self._session = session
+        self._before_write = before_write
+        self._most_seconds = connect_seconds + read_seconds
         self._observer = observer
         self._timeout = aiohttp.ClientTimeout(
             total=connect_seconds + read_seconds, connect=connect_seconds, sock_read=read_seconds
@@ -102,13 +108,15 @@ class HttpWall:
     ) -> Answer:
         """Return a 2xx answer or one whose status is in `accept`; raise for everything else.
 
-        TemporaryError: not sent, throttled (429), redirected, or a read without a clear answer.
+        TemporaryError: not sent, held back, throttled (429), redirected, or a read without a clear answer.
         UnclearError: a write without one. CredentialError: 401, 403. PermanentError: other 4xx.
         """
         all_headers = {"Accept": "application/json", "User-Agent": "consent-sync"}
         if body is not None:
             all_headers["Content-Type"] = "application/json"
         all_headers.update(headers)
+        if write and self._before_write is not None:
+            self._before_write(self._most_seconds)
         clock = asyncio.get_running_loop().time
         started, outcome = clock(), "cancelled"
         try:

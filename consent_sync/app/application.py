@@ -3,6 +3,7 @@
 import asyncio
 import gc
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Final
 
 import aiohttp
@@ -10,10 +11,10 @@ import structlog
 
 from consent_sync.adapters.mapping_files import MappingFolder, Reload
 from consent_sync.adapters.metrics import Metrics
-from consent_sync.adapters.storage.reader import SqliteReader
 from consent_sync.adapters.telemetry import Fingerprint
 from consent_sync.app.accounts import ActitoAccounts, DidomiAccounts
 from consent_sync.app.activation import Activation
+from consent_sync.app.database import Reader
 from consent_sync.app.recovering import Recovering
 from consent_sync.app.settings import Settings
 from consent_sync.app.sweeping import Sweeping
@@ -28,6 +29,15 @@ from consent_sync.services.worker import Worker
 
 FINISH_SECONDS: Final = 30.0
 """How long the turns under way may take to finish when the application stops."""
+
+
+class Duty(Enum):
+    """What one process does: everything, or one half, where others do the rest."""
+
+    ALL = "all"
+    INTAKE = "intake"
+    TURNS = "turns"
+
 
 _log = structlog.get_logger(__name__)
 
@@ -53,7 +63,8 @@ class Application:
     session: aiohttp.ClientSession
     recovering: Recovering
     sweeping: Sweeping
-    reader: SqliteReader | None = None
+    reader: Reader | None = None
+    duty: Duty = Duty.ALL
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def start(self) -> None:
@@ -62,13 +73,15 @@ class Application:
         self._tell(await self.activation.start())
         if self.reader is not None:
             await remember_profiles(self.reader, self.mappings, self.actito)
-        # Before the first webhook comes in, which would hide how long nobody listened.
-        await self.recovering.begin()
+        if self.duty is not Duty.TURNS:
+            # Before the first webhook comes in, which would hide how long nobody listened.
+            await self.recovering.begin()
         self._tasks = [
-            asyncio.create_task(self.worker.run(), name="worker"),
             asyncio.create_task(self.activation.watch(self._tell), name="mappings"),
         ]
-        self.sweeping.begin()
+        if self.duty is not Duty.INTAKE:
+            self._tasks.append(asyncio.create_task(self.worker.run(), name="worker"))
+            self.sweeping.begin()
         # What lives as long as the process is not looked through again and again; measured in
         # docs/decisions/0002-group-commit.md.
         gc.collect()

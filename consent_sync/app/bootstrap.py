@@ -1,11 +1,9 @@
 """Builds everything from the settings and gives back one application that closes itself."""
 
 import os
-import secrets
 import sys
 from importlib.metadata import version
-from pathlib import Path
-from typing import Final
+from urllib.parse import unquote, urlsplit
 
 import aiohttp
 
@@ -17,14 +15,10 @@ from consent_sync.adapters.didomi.client import DidomiClient
 from consent_sync.adapters.didomi.session import DidomiSettings
 from consent_sync.adapters.didomi.webhook import DidomiReceiver
 from consent_sync.adapters.http import HttpWall, Observer
-from consent_sync.adapters.key_file import KEY_BYTES, load_or_make_key
 from consent_sync.adapters.mapping_files import MappingFolder
 from consent_sync.adapters.metrics import Metrics
-from consent_sync.adapters.notebook import SqliteNotebook
-from consent_sync.adapters.storage.memory import MemoryStore
-from consent_sync.adapters.storage.reader import SqliteReader
-from consent_sync.adapters.storage.sqlite import SqliteStore
-from consent_sync.adapters.telemetry import Fingerprint, LogObserver, configure_logs
+from consent_sync.adapters.storage.postgres.claims import may_write
+from consent_sync.adapters.telemetry import LogObserver, configure_logs
 from consent_sync.app.accounts import (
     ActitoAccounts,
     DidomiAccounts,
@@ -33,12 +27,18 @@ from consent_sync.app.accounts import (
     owner,
 )
 from consent_sync.app.activation import Activation
-from consent_sync.app.application import Application
+from consent_sync.app.application import Application, Duty
+from consent_sync.app.database import (
+    MEMORY,
+    is_shared,
+    notebook_of,
+    reader_of_database,
+    store_of,
+)
 from consent_sync.app.recovering import Recovering
 from consent_sync.app.settings import Settings
 from consent_sync.app.sweeping import Sweeping
 from consent_sync.app.trials import TrialGate
-from consent_sync.domain.errors import StoreError
 from consent_sync.domain.mapping import Mapping
 from consent_sync.domain.moments import HOUR, SECOND, Micros
 from consent_sync.domain.retry import RetryPolicy
@@ -47,7 +47,7 @@ from consent_sync.ports.clock import Clock
 from consent_sync.ports.door import Door
 from consent_sync.ports.lists import ConsentLists, ProfileSource
 from consent_sync.ports.mappings import MappingSource
-from consent_sync.ports.store import Ledger, Store
+from consent_sync.ports.store import Ledger
 from consent_sync.services.comparison import Eyes
 from consent_sync.services.intake import Intake
 from consent_sync.services.lookup import Lookup
@@ -59,9 +59,6 @@ from consent_sync.services.recovery import OnPage, Recovery
 from consent_sync.services.replay import Replay, ReplayLook
 from consent_sync.services.synchronise import Synchroniser
 from consent_sync.services.worker import Worker
-
-MEMORY: Final = "sqlite:///:memory:"
-"""The address of a store that lives as long as the process, for trials."""
 
 
 def start_logs(settings: Settings) -> None:
@@ -76,16 +73,20 @@ def known_secrets(settings: Settings) -> list[str]:
     for entry in settings.entries:
         if entry.spec.secret and entry.text:
             found += [entry.text, *(part.strip() for part in entry.text.split(","))]
+    password = urlsplit(settings.database_url).password
+    found += [password, unquote(password)] if password else []
     return found + [one.token for one in settings.api_tokens]
 
 
-async def build(settings: Settings, *, clock: Clock | None = None) -> Application:
+async def build(
+    settings: Settings, *, clock: Clock | None = None, duty: Duty = Duty.ALL
+) -> Application:
     """Return the application, nothing of it started; raise StoreError about files."""
     # Everything this process writes is about people: nobody else on the machine may read it.
     os.umask(0o077)
     clock = clock or SystemClock()
     metrics = Metrics(version("consent-sync"))
-    store, fingerprint = _store(settings, clock)
+    store, fingerprint = await store_of(settings, clock)
     observer = LogObserver(metrics, fingerprint)
     mappings = MappingFolder(settings.mappings_dir, clock)
     rules, index = rules_of(settings), ProfileIndex()
@@ -127,7 +128,8 @@ async def build(settings: Settings, *, clock: Clock | None = None) -> Applicatio
         ledger=store,
         clock=clock,
         after=_micros(settings.recover_after_seconds),
-        notebook=_notebook(settings, "recover"),
+        # Replicas come and go with their folders, so what one of them notes is no use to the next.
+        notebook=notebook_of(settings, "recover") if _in_a_file(settings) else None,
     )
     return Application(
         settings=settings,
@@ -149,14 +151,15 @@ async def build(settings: Settings, *, clock: Clock | None = None) -> Applicatio
         sweeping=Sweeping(
             eyes=_sweepers_eyes(settings, store, didomi, actito, clock),
             mappings=mappings,
-            notebook=_notebook(settings, "sweep"),
+            notebook=None if settings.database_url == MEMORY else notebook_of(settings, "sweep"),
             door=OwnDoor(intake),
             clock=clock,
             metrics=metrics,
             every=round(settings.sweep_every_hours * HOUR),
             repairs=settings.sweep_repair,
         ),
-        reader=None if settings.database_url == MEMORY else SqliteReader(database_file(settings)),
+        reader=None if settings.database_url == MEMORY else reader_of_database(settings),
+        duty=duty,
     )
 
 
@@ -218,43 +221,8 @@ def replay_look(settings: Settings, ledger: Ledger, mappings: MappingSource) -> 
     )
 
 
-def _store(settings: Settings, clock: Clock) -> tuple[Store, Fingerprint]:
-    given = settings.fingerprint_key
-    if settings.database_url == MEMORY:
-        key = given.encode() if given else secrets.token_bytes(KEY_BYTES)
-        return MemoryStore(clock), Fingerprint(key)
-    file = database_file(settings)
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise StoreError(f"the folder {file.parent} cannot be made: {error.strerror}") from None
-    key = given.encode() if given else load_or_make_key(key_file(file))
-    return SqliteStore(file, clock), Fingerprint(key)
-
-
-def database_file(settings: Settings) -> Path:
-    """Return the file that everything is kept in; raise StoreError when it is kept elsewhere."""
-    if settings.database_url == MEMORY:
-        raise StoreError("everything is kept in the memory of the running process; no file has it")
-    kind, _, path = settings.database_url.partition(":///")
-    if kind != "sqlite":
-        raise StoreError("the database is PostgreSQL; this version keeps everything in SQLite only")
-    return Path(path)
-
-
-def _notebook(settings: Settings, work: str) -> SqliteNotebook | None:
-    in_memory = settings.database_url == MEMORY
-    return None if in_memory else notebook_beside(database_file(settings), work)
-
-
-def notebook_beside(database: Path, work: str) -> SqliteNotebook:
-    """Return the notebook of one piece of long work, beside the database."""
-    return SqliteNotebook(database.with_name(f"{database.name}.{work}"))
-
-
-def key_file(database: Path) -> Path:
-    """Return where the key of the fingerprints is kept when the settings name none."""
-    return database.with_name(f"{database.name}.fingerprint-key")
+def _in_a_file(settings: Settings) -> bool:
+    return settings.database_url != MEMORY and not is_shared(settings)
 
 
 def rules_of(settings: Settings) -> Rules:
@@ -290,7 +258,9 @@ def platforms(
         own = settings.account(name)
 
         def wall(seconds: float) -> HttpWall:
-            return HttpWall(session, read_seconds=seconds, observer=observer)
+            return HttpWall(
+                session, read_seconds=seconds, observer=observer, before_write=may_write
+            )
 
         there, here = actito_settings(own), didomi_settings(own)
         if there not in actito:

@@ -122,7 +122,12 @@ def database_url(value: str) -> str:
     if parts is not None and parts.scheme == "sqlite" and value.startswith("sqlite:///"):
         if value != "sqlite:///":
             return value
-    elif parts is not None and parts.scheme in {"postgresql", "postgres"} and parts.hostname:
+    elif (
+        parts is not None
+        and parts.scheme in {"postgresql", "postgres"}
+        # A socket of this machine is named behind the question mark.
+        and (parts.hostname or "host=" in parts.query)
+    ):
         return value
     raise ValueError("sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE")
 

@@ -171,6 +171,14 @@ class Settings:
         int, Spec("32", kinds.counted, "how many people are worked on at the same time")
     ]
 
+    lease_seconds: Annotated[
+        float,
+        Spec(
+            "90",
+            kinds.positive_span,
+            "with PostgreSQL: how long the people of a replica that died wait for another one",
+        ),
+    ]
     recover_after_seconds: Annotated[
         float,
         Spec(

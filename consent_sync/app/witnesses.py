@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from consent_sync.adapters.storage.reader import SqliteReader
 from consent_sync.app.accounts import ActitoAccounts
+from consent_sync.app.database import Reader
 from consent_sync.domain.events import ProfileReading
 from consent_sync.ports.mappings import MappingSource
 
@@ -12,7 +12,7 @@ RECORDS: Final = 500
 
 
 async def remember_profiles(
-    reader: SqliteReader, mappings: MappingSource, actito: ActitoAccounts
+    reader: Reader, mappings: MappingSource, actito: ActitoAccounts
 ) -> None:
     """Tell each account which profiles the newest ledger records name; raise StoreError."""
     after = max(0, await reader.newest_record() - RECORDS)

@@ -47,7 +47,7 @@ def command(
 async def _audit(
     name: str | None, export: Path | None, share: float | None, *, fresh: bool, as_json: bool
 ) -> int:
-    from consent_sync.app.bootstrap import database_file, notebook_beside
+    from consent_sync.app.database import notebook_of
     from consent_sync.cli.comparing import compare
     from consent_sync.cli.surroundings import chosen_mappings, reader_of, settings_here
 
@@ -56,7 +56,7 @@ async def _audit(
     mappings = await chosen_mappings(settings, reader, name)
     if export is not None and len(mappings) > 1:
         raise CommandError("an export is of one table: name its mapping", WRONG_USAGE)
-    notebook = notebook_beside(database_file(settings), "audit")
+    notebook = notebook_of(settings, "audit")
     if fresh:
         await notebook.clear()
     try:

@@ -20,6 +20,7 @@ from consent_sync.cli import (
     explain,
     importing,
     mappings,
+    migrate,
     plan,
     recover,
     schema,
@@ -92,6 +93,7 @@ def consent_sync(
 
 
 app.command("serve")(serve.command)
+app.command("migrate")(migrate.command)
 app.command("demo")(demo.command)
 app.command("simulate")(simulate.command)
 app.command("explain")(explain.command)

@@ -94,11 +94,12 @@ def _read(
 
 async def _in_force(settings: "Settings") -> "dict[str, Mapping]":
     from consent_sync.app.activation import last_good
-    from consent_sync.app.bootstrap import database_file
+    from consent_sync.app.database import database_file, is_shared
     from consent_sync.cli.surroundings import reader_of
 
     # Before the first start nothing is in force, and everything is new.
-    return await last_good(reader_of(settings)) if database_file(settings).is_file() else {}
+    there = is_shared(settings) or database_file(settings).is_file()
+    return await last_good(reader_of(settings)) if there else {}
 
 
 async def _rows(
@@ -110,7 +111,8 @@ async def _rows(
 ) -> "AsyncIterator[Row]":
     from consent_sync.adapters.storage.gathering import Gathering
     from consent_sync.app.accounts import owner
-    from consent_sync.app.bootstrap import database_file, rules_of
+    from consent_sync.app.bootstrap import rules_of
+    from consent_sync.app.database import database_file
     from consent_sync.app.planning import pairs
     from consent_sync.app.whatif import WhatIf
     from consent_sync.cli.surroundings import reader_of

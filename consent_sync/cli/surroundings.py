@@ -9,10 +9,9 @@ import aiohttp
 
 from consent_sync.adapters.clock import SystemClock
 from consent_sync.adapters.mapping_files import MappingFolder
-from consent_sync.adapters.storage.reader import SqliteReader
-from consent_sync.adapters.telemetry import Fingerprint
 from consent_sync.app.activation import last_good
-from consent_sync.app.bootstrap import database_file, key_file, platforms
+from consent_sync.app.bootstrap import platforms
+from consent_sync.app.database import Reader, database_file, is_shared, reader_of_database
 from consent_sync.app.inventories import Inventories
 from consent_sync.app.settings import Settings
 from consent_sync.cli.dotenv import dotenv_here, dotenv_in
@@ -39,8 +38,10 @@ async def inventories_here(settings: Settings) -> AsyncIterator[Inventories]:
         yield Inventories(actito, didomi)
 
 
-def reader_of(settings: Settings) -> SqliteReader:
+def reader_of(settings: Settings) -> Reader:
     """Return a look into the database, also while a server owns it; raise CommandError."""
+    if is_shared(settings):
+        return reader_of_database(settings)
     file = database_file(settings)
     if not file.is_file():
         raise CommandError(
@@ -48,7 +49,7 @@ def reader_of(settings: Settings) -> SqliteReader:
             "CONSENT_SYNC_DATABASE_URL says where",
             WRONG_CONFIGURATION,
         )
-    return SqliteReader(file)
+    return reader_of_database(settings)
 
 
 async def mappings_in_force(settings: Settings, history: VersionHistory) -> MappingFolder:
@@ -73,12 +74,3 @@ async def chosen_mappings(
         what = "no mapping is in force" if name is None else f"no mapping is named {name}"
         raise CommandError(f"{what}; in force: {names}", WRONG_USAGE)
     return found
-
-
-def fingerprint_of(settings: Settings) -> Fingerprint | None:
-    """Return how the logs of this installation name people, None when they have no key yet."""
-    given = settings.fingerprint_key
-    if given:
-        return Fingerprint(given.encode())
-    file = key_file(database_file(settings))
-    return Fingerprint(file.read_bytes()) if file.is_file() else None

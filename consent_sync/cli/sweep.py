@@ -64,7 +64,7 @@ async def _sweep(
 ) -> "Tally":
     import aiohttp
 
-    from consent_sync.app.bootstrap import database_file, notebook_beside
+    from consent_sync.app.database import notebook_of
     from consent_sync.cli.comparing import compare
     from consent_sync.cli.doors import door_of
     from consent_sync.cli.surroundings import chosen_mappings, reader_of, settings_here
@@ -76,7 +76,7 @@ async def _sweep(
         raise CommandError("an export is of one table: name its mapping", WRONG_USAGE)
     by_name = {one.name: one for one in mappings}
     # A round that only counts must not pass for one that repaired.
-    notebook = notebook_beside(database_file(settings), "repair" if yes else "count")
+    notebook = notebook_of(settings, "repair" if yes else "count")
     if fresh:
         await notebook.clear()
     try:

@@ -14,7 +14,7 @@ from consent_sync.domain.verdicts import Entry, Verdict
 from consent_sync.services.lookup import iso
 
 if TYPE_CHECKING:
-    from consent_sync.adapters.storage.reader import SqliteReader
+    from consent_sync.app.database import Reader
 
 LOOK_SECONDS: Final = 0.3
 _PAGE: Final = 500
@@ -37,11 +37,12 @@ def command(
     ] = False,
 ) -> None:
     """Print the newest turns: what was received, decided and written, oldest first."""
-    from consent_sync.cli.surroundings import fingerprint_of, reader_of, settings_here
+    from consent_sync.app.database import fingerprint_of
+    from consent_sync.cli.surroundings import reader_of, settings_here
 
     settings = settings_here()
     reader = reader_of(settings)
-    fingerprint = fingerprint_of(settings)
+    fingerprint = asyncio.run(fingerprint_of(settings))
 
     def name(person: str) -> str:
         if persons:
@@ -55,9 +56,7 @@ def command(
         return
 
 
-async def _tail(
-    reader: "SqliteReader", number: int, name: Name, *, follow: bool, as_json: bool
-) -> None:
+async def _tail(reader: "Reader", number: int, name: Name, *, follow: bool, as_json: bool) -> None:
     after = max(0, await reader.newest_record() - number)
     while True:
         records = await reader.recent(after=after, limit=_PAGE)

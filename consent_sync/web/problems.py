@@ -34,6 +34,7 @@ CODES: Final[Mapping[str, tuple[int, str]]] = {
     "bad-encoding": (415, "The content encoding is not supported"),
     "bad-request": (400, "The request is not acceptable"),
     "side-not-configured": (503, "This webhook has no secret, so nothing can be trusted"),
+    "no-webhooks-here": (503, "This process takes no webhooks"),
     "store-unavailable": (503, "It cannot be stored now"),
     "unexpected": (503, "Something unforeseen happened"),
 }

@@ -22,6 +22,7 @@ from consent_sync.web.hooks import Hooks
 from consent_sync.web.metrics import MetricsPage
 from consent_sync.web.middleware import guarded, nothing_here
 from consent_sync.web.oauth import Tokens, answer_token_request
+from consent_sync.web.problems import Problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class Parts:
     gate: ApiGate
     checks: Mapping[str, Check]
     mappings: Callable[[], Standing]
+    takes_webhooks: bool = True
 
 
 def http_application(parts: Parts) -> web.Application:
@@ -63,10 +65,13 @@ def http_application(parts: Parts) -> web.Application:
         if method == "GET":
             app.router.add_route("HEAD", path, safe)
 
-    add("POST", "/webhooks/didomi", hooks.didomi)
-    add("POST", "/webhooks/actito/{mapping}", hooks.actito)
-    add("POST", "/webhooks/qualifio/{mapping}", hooks.qualifio)
-    add("POST", "/oauth/token", token)
+    def add_door(path: str, handler: Handler) -> None:
+        add("POST", path, handler if parts.takes_webhooks else _elsewhere)
+
+    add_door("/webhooks/didomi", hooks.didomi)
+    add_door("/webhooks/actito/{mapping}", hooks.actito)
+    add_door("/webhooks/qualifio/{mapping}", hooks.qualifio)
+    add_door("/oauth/token", token)
     add("GET", "/healthz", health.alive)
     add("GET", "/readyz", health.ready)
     add("GET", "/metrics", page.show)
@@ -77,3 +82,7 @@ def http_application(parts: Parts) -> web.Application:
     add("GET", f"{PREFIX}/openapi.json", api.openapi)
     add("*", "/{rest:(?s:.*)}", nothing_here)
     return app
+
+
+async def _elsewhere(_request: web.Request) -> web.StreamResponse:
+    raise Problem("no-webhooks-here", "It only takes turns; send to a process that takes webhooks.")

@@ -7,7 +7,7 @@ from typing import Final
 import structlog
 from aiohttp import web
 
-from consent_sync.app.application import Application
+from consent_sync.app.application import Application, Duty
 from consent_sync.app.settings import Settings
 from consent_sync.app.standing import standing_of
 from consent_sync.domain.errors import ConsentSyncError
@@ -51,7 +51,7 @@ async def serve(
     sound = True
     try:
         await application.start()
-        tell_oddities(settings, parts.locks)
+        tell_oddities(settings, parts.locks if parts.takes_webhooks else {})
         address = await _listen(runner, settings.listen.host, settings.listen.port)
         _log.info("listening", address=address)
         if listening is not None:
@@ -83,6 +83,7 @@ def parts_of(application: Application) -> Parts:
             [ApiToken(one.name, Role[one.role.upper()], one.token) for one in settings.api_tokens]
         ),
         checks=_checks(application),
+        takes_webhooks=application.duty is not Duty.TURNS,
         mappings=lambda: standing_of(application.mappings),
     )
 
@@ -143,7 +144,8 @@ def _checks(application: Application) -> dict[str, Check]:
             raise NotReadyError("it is not running")
         return "it is running"
 
-    return {"store": store, "mappings": mappings, "worker": worker}
+    checks: dict[str, Check] = {"store": store, "mappings": mappings}
+    return checks if application.duty is Duty.INTAKE else {**checks, "worker": worker}
 
 
 async def _listen(runner: web.AppRunner, host: str, port: int) -> str:

@@ -1,8 +1,10 @@
 """The command edge: what people and scripts can rely on of every command."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -80,14 +82,36 @@ def test_an_unforeseen_error_tells_only_where(
     assert "example.com" not in result.output
 
 
-def test_a_database_that_is_kept_elsewhere_is_said(
+def test_a_database_that_does_not_answer_is_said(
+    place: Installation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It ends in a sentence, in every command, and trying again may help."""
+    place.configure(DATABASE_URL=f"postgresql:///consent?host={tmp_path}")
+
+    for command in (["status"], ["tail"], ["migrate"], ["serve"]):
+        result = place.run(monkeypatch, *command)
+        assert "the database cannot be reached" in result.stderr
+        assert result.exit_code == 1
+
+
+def test_one_process_alone_does_everything(
     place: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A setting that this version cannot follow ends in a sentence, in every command."""
-    place.configure(DATABASE_URL="postgresql://db.example.com/consent")
+    """A file has one owner, so its owner cannot leave half of the work to others."""
+    half = place.run(monkeypatch, "serve", "--intake-only")
+    nothing = place.run(monkeypatch, "serve", "--intake-only", "--turns-only")
 
-    assert "SQLite only" in place.run(monkeypatch, "status").stderr
-    assert place.run(monkeypatch, "serve").exit_code == 78
+    assert (half.exit_code, "roles need PostgreSQL" in half.stderr) == (2, True)
+    assert (nothing.exit_code, "exclude each other" in nothing.stderr) == (2, True)
+
+
+def test_a_database_is_migrated_once(place: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second time there is nothing to do."""
+    first = place.run(monkeypatch, "migrate", "--json")
+    second = place.run(monkeypatch, "migrate")
+
+    assert json.loads(first.stdout)["steps"][0] == 1
+    assert "Nothing to do" in second.stdout
 
 
 def test_a_reader_that_leaves_early_is_no_error() -> None:

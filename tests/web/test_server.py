@@ -206,10 +206,10 @@ async def test_part_that_ends_by_itself_ends_the_process(
     assert [one["part"] for one in told] == ["worker"]
 
 
-async def test_postgresql_is_refused_in_words(tmp_path: Path) -> None:
-    """A database this version cannot use is refused before anything is done."""
-    with pytest.raises(StoreError, match="SQLite"):
-        await build(settings(tmp_path, DATABASE_URL="postgresql://db.example.com/consent"))
+async def test_an_absent_postgresql_is_told_in_words(tmp_path: Path) -> None:
+    """A database that does not answer is told before anything is done."""
+    with pytest.raises(StoreError, match="the database cannot be reached"):
+        await build(settings(tmp_path, DATABASE_URL=f"postgresql:///consent?host={tmp_path}"))
 
 
 async def test_store_in_memory(tmp_path: Path) -> None:

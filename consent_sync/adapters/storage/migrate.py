@@ -2,15 +2,37 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 import apsw
 
-from consent_sync.adapters.storage.connect import APPLICATION_ID
+from consent_sync.adapters.storage import ownership
+from consent_sync.adapters.storage.connect import APPLICATION_ID, connect, explain
+from consent_sync.adapters.storage.statements import migrations
 from consent_sync.domain.errors import StoreError
 
+_CACHE_KIB: Final = 16_384
 
-def migrate(connection: apsw.Connection, path: Path, migrations: Sequence[tuple[int, str]]) -> None:
-    """Run what is missing, each file in one transaction.
+
+def bring_up_to_date(path: Path) -> list[int]:
+    """Own the file for a moment and run what is missing; return the numbers, raise StoreError."""
+    lock = ownership.take(path)
+    try:
+        connection = connect(path, cache_kib=_CACHE_KIB)
+        try:
+            return migrate(connection, path, migrations())
+        finally:
+            connection.close()
+    except apsw.Error as error:
+        raise explain(error, path) from error
+    finally:
+        ownership.let_go(lock)
+
+
+def migrate(
+    connection: apsw.Connection, path: Path, migrations: Sequence[tuple[int, str]]
+) -> list[int]:
+    """Run what is missing, each file in one transaction; return the numbers of those that ran.
 
     Raises StoreError when the file belongs to another program or to a newer consent-sync.
     """
@@ -21,9 +43,10 @@ def migrate(connection: apsw.Connection, path: Path, migrations: Sequence[tuple[
             f"the database {path} has layout {found}, this program knows {newest}: "
             "a newer consent-sync wrote it; use that version, or restore a backup made before it"
         )
-    for number, text in migrations:
-        if number > found:
-            _step(connection, number, text)
+    missing = [step for step in migrations if step[0] > found]
+    for number, text in missing:
+        _step(connection, number, text)
+    return [number for number, _ in missing]
 
 
 def _layout(connection: apsw.Connection, path: Path) -> int:

@@ -9,8 +9,7 @@ from typing import Final
 
 from consent_sync.adapters.mapping_files import FolderReading, read_folder
 from consent_sync.adapters.storage.connect import has_wal_reset_bug, library_version
-from consent_sync.adapters.storage.reader import SqliteReader
-from consent_sync.app.bootstrap import MEMORY, database_file
+from consent_sync.app.database import MEMORY, database_file, is_shared, reader_of_database
 from consent_sync.app.settings import Settings
 from consent_sync.cli.doctor.finding import Finding, fail, ok, warn
 from consent_sync.cli.output import counted
@@ -73,19 +72,26 @@ async def database_findings(settings: Settings) -> list[Finding]:
         found.append(fail("database", what, "install apsw 3.53 or newer"))
     if settings.database_url == MEMORY:
         return [*found, warn("database", "in memory: everything is forgotten at the stop")]
-    try:
-        path = database_file(settings)
-    except StoreError as error:
-        return [*found, fail("database", str(error), "set CONSENT_SYNC_DATABASE_URL")]
+    if is_shared(settings):
+        return [*found, await _shared(settings)]
+    path = database_file(settings)
     found += [*_file(path)] if path.exists() else [*_folder(path)]
     if path.is_file():
         try:
-            status = await SqliteReader(path).status()
+            status = await reader_of_database(settings).status()
             persons = counted(status.persons, "person")
             found.append(ok("database", f"{path} opens, {persons} in it, SQLite {number}"))
         except StoreError as error:
             found.append(fail("database", str(error)))
     return [*found, *_room(path)]
+
+
+async def _shared(settings: Settings) -> Finding:
+    try:
+        status = await reader_of_database(settings).status()
+    except StoreError as error:
+        return fail("database", str(error), "check CONSENT_SYNC_DATABASE_URL and the server")
+    return ok("database", f"PostgreSQL answers, {counted(status.persons, 'person')} in it")
 
 
 def _file(path: Path) -> Iterator[Finding]:

@@ -26,6 +26,7 @@ class Claim:
     person: bytes
     fence: int
     expires: float
+    lease_seconds: float
     items: frozenset[int] = frozenset()
     intent: int = 0
     writes: list[bytes] = field(default_factory=list)
@@ -43,7 +44,11 @@ def may_write(seconds: float) -> None:
     Asked right before a request goes out; where no turn announced anything there is no limit.
     """
     claim = _TURN.get()
-    if claim is not None and elapsed_seconds() + seconds > claim.expires:
+    if claim is None:
+        return
+    # A lease shorter than two calls would allow none at all: then half of it has to be enough.
+    needed = min(seconds, claim.lease_seconds / 2)
+    if elapsed_seconds() + needed > claim.expires:
         raise TemporaryError("not sent: the lease of this turn has ended or is about to")
 
 

@@ -3,14 +3,17 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, LiteralString, TypeAlias
-from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool
 
 from consent_sync.adapters.storage.postgres.arrays import adapters
-from consent_sync.adapters.storage.postgres.errors import UnansweredStoreError, explained
+from consent_sync.adapters.storage.postgres.errors import (
+    UnansweredStoreError,
+    explained,
+    not_connected,
+)
 from consent_sync.adapters.storage.postgres.statements import queries
 
 CONNECT_SECONDS: Final = 10
@@ -108,19 +111,14 @@ async def run(connection: Connection, asked: Sequence[tuple[str, Values]]) -> li
 async def connect(url: str) -> Connection:
     """Return one connection of its own; raise StoreError."""
     with explained():
-        async with asyncio.timeout(CONNECT_SECONDS):
-            return await psycopg.AsyncConnection.connect(url, context=adapters(), **_PARAMETERS)
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                return await psycopg.AsyncConnection.connect(url, context=adapters(), **_PARAMETERS)
+        except psycopg.OperationalError as error:
+            raise not_connected(error) from error
 
 
 async def value(connection: Connection, query: LiteralString) -> Any:
     """Return the first column of the first row; raise psycopg.Error."""
     row = await (await connection.execute(query)).fetchone()
     return None if row is None else row[0]
-
-
-def without_password(url: str) -> str:
-    """Return a database's address as people may read it."""
-    parts = urlsplit(url)
-    user = f"{parts.username}@" if parts.username else ""
-    port = f":{parts.port}" if parts.port else ""
-    return urlunsplit((parts.scheme, f"{user}{parts.hostname or ''}{port}", parts.path, "", ""))

@@ -63,6 +63,15 @@ def explained() -> Iterator[None]:
         raise StoreError(f"it cannot be stored: {type(error).__name__}") from error
 
 
+def not_connected(error: psycopg.OperationalError) -> StoreError:
+    """Return why there is no connection: what the server said, which is never a password."""
+    _, refused, said = str(error).rpartition("FATAL:")
+    why = said.strip() if refused else "no answer at this address"
+    return EnvironmentStoreError(
+        f"the database cannot be reached: {why}; check CONSENT_SYNC_DATABASE_URL and the server"
+    )
+
+
 def explain(error: psycopg.Error) -> StoreError:
     """Return an error of ours; of the server's message only the line without data in it."""
     state = error.sqlstate or ""

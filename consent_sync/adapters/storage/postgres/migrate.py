@@ -1,13 +1,16 @@
 """Brings a PostgreSQL database to the layout this program knows, one replica at a time."""
 
 import asyncio
+import secrets
 from collections.abc import Sequence
 from typing import Final
 
 from consent_sync.adapters.storage.postgres.connections import (
     OLDEST_SERVER,
+    STATEMENT_SECONDS,
     Connection,
     connect,
+    run,
     value,
 )
 from consent_sync.adapters.storage.postgres.errors import explained
@@ -70,6 +73,21 @@ async def check_layout(connection: Connection) -> None:
             "run `consent-sync migrate`, or start `consent-sync serve` once"
         )
     _refuse_newer(found, newest)
+
+
+async def keep_key(url: str, name: str) -> bytes:
+    """Return the random key of this name, made and kept at first use; raise StoreError."""
+    await migrate(url)
+    connection = await connect(url)
+    try:
+        with explained():
+            async with asyncio.timeout(STATEMENT_SECONDS):
+                values = {"name": name, "value": secrets.token_bytes(32)}
+                await run(connection, [("make_key", values)])
+                [[[key]]] = await run(connection, [("key", values)])
+                return bytes(key)
+    finally:
+        await connection.close()
 
 
 async def _take(connection: Connection, steps: Sequence[Migration]) -> list[int]:

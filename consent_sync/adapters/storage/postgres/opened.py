@@ -1,7 +1,7 @@
 """What an open PostgreSQL store holds: connections, queues, and the turns it has."""
 
 import asyncio
-import os
+import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeVar
 
@@ -60,7 +60,7 @@ class Opened:
         self.keeper = Keeper(self.work, self.claims, lease_seconds)
         self.bell = asyncio.Event()
         # Where this process counts; two that share a slot only wait for each other.
-        self.slot = os.getpid() % _SLOTS
+        self.slot = secrets.randbelow(_SLOTS)
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:

@@ -121,7 +121,7 @@ class PostgresStore(Looking):
         persons = await opened.taking.persons(limit, fence)
         if not persons:
             return []
-        lease = Lease(fence, asked_at + self._lease_seconds)
+        lease = Lease(fence, asked_at + self._lease_seconds, self._lease_seconds)
         found = await opened.taking.turns(persons, lease)
         for claim, _ in found:
             opened.claims.add(claim)

@@ -30,6 +30,7 @@ class Lease:
 
     fence: int
     expires: float
+    seconds: float
 
 
 class Taking:
@@ -66,7 +67,7 @@ def _read(
         subject = Subject(mapping.decode(), name.decode())
         waiting = stored_items(items.get(person, ()))
         ids = frozenset([item.id for item in waiting])
-        claim = Claim(subject, person, lease.fence, lease.expires, ids, intent)
+        claim = Claim(subject, person, lease.fence, lease.expires, lease.seconds, ids, intent)
         try:
             turn = Turn(
                 subject,

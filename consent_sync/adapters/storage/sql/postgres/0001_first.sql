@@ -129,6 +129,12 @@ CREATE TABLE consent_sync.mapping_version (
 CREATE INDEX mapping_version_of ON consent_sync.mapping_version (mapping, id);
 CREATE INDEX mapping_version_hash ON consent_sync.mapping_version (mapping, version);
 
+-- Random keys that all replicas share.
+CREATE TABLE consent_sync.key (
+    name text PRIMARY KEY,
+    value bytea NOT NULL
+);
+
 -- Counts kept in the transactions that change them; a count is the sum over all slots. Each process
 -- adds in a slot of its own, or all of them would wait for the one row.
 CREATE TABLE consent_sync.tally (

@@ -508,7 +508,10 @@ SELECT body FROM chain LIMIT %(limit)s;
 SELECT ledger.id, person.mapping, person.person, ledger.body
 FROM consent_sync.ledger JOIN consent_sync.person ON person.key = ledger.person
 WHERE (ledger.tx, ledger.id) > (
-    coalesce((SELECT last.tx FROM consent_sync.ledger AS last WHERE last.id = %(after)s), 0),
+    coalesce((
+        SELECT last.tx FROM consent_sync.ledger AS last
+        WHERE last.id <= %(after)s ORDER BY last.id DESC LIMIT 1
+    ), 0),
     %(after)s
 )
 AND ledger.tx < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
@@ -629,3 +632,12 @@ LIMIT 1;
 SELECT id, mapping, version, file, at, difference, content, text
 FROM consent_sync.mapping_version
 WHERE id = %(number)s;
+
+-- name: make_key
+-- Keep a random key, unless there is one of this name.
+INSERT INTO consent_sync.key (name, value) VALUES (%(name)s, %(value)s)
+ON CONFLICT (name) DO NOTHING;
+
+-- name: key
+-- A random key.
+SELECT value FROM consent_sync.key WHERE name = %(name)s;

@@ -1,0 +1,104 @@
+"""Where everything is kept, as the settings say: a file, PostgreSQL, or memory for trials."""
+
+import asyncio
+import secrets
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from consent_sync.adapters.key_file import KEY_BYTES, load_or_make_key
+from consent_sync.adapters.notebook import SqliteNotebook
+from consent_sync.adapters.storage.memory import MemoryStore
+from consent_sync.adapters.storage.migrate import bring_up_to_date
+from consent_sync.adapters.storage.postgres.migrate import keep_key, migrate
+from consent_sync.adapters.storage.postgres.reader import PostgresReader
+from consent_sync.adapters.storage.postgres.store import PostgresStore
+from consent_sync.adapters.storage.reader import SqliteReader
+from consent_sync.adapters.storage.sqlite import SqliteStore
+from consent_sync.adapters.telemetry import Fingerprint
+from consent_sync.app.settings import Settings
+from consent_sync.domain.errors import StoreError
+from consent_sync.ports.clock import Clock
+from consent_sync.ports.store import Store
+
+Reader: TypeAlias = SqliteReader | PostgresReader
+"""A look into the database from beside whoever works on it."""
+
+MEMORY: Final = "sqlite:///:memory:"
+"""The address of a store that lives as long as the process, for trials."""
+
+_FINGERPRINTS: Final = "fingerprint"
+
+
+def is_shared(settings: Settings) -> bool:
+    """Say whether several replicas may work on the database at the same time."""
+    return settings.database_url.partition("://")[0] in {"postgresql", "postgres"}
+
+
+async def store_of(settings: Settings, clock: Clock) -> tuple[Store, Fingerprint]:
+    """Return the store, not opened yet, and how people are named in logs; raise StoreError."""
+    if is_shared(settings):
+        url = settings.database_url
+        store = PostgresStore(url, clock, lease_seconds=settings.lease_seconds)
+        # The same in all replicas, or nobody could follow a person through their logs.
+        return store, Fingerprint(_given_key(settings) or await keep_key(url, _FINGERPRINTS))
+    if settings.database_url == MEMORY:
+        return MemoryStore(clock), Fingerprint(
+            _given_key(settings) or secrets.token_bytes(KEY_BYTES)
+        )
+    file = database_file(settings)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"the folder {file.parent} cannot be made: {error.strerror}") from None
+    key = _given_key(settings) or load_or_make_key(key_file(file))
+    return SqliteStore(file, clock), Fingerprint(key)
+
+
+def reader_of_database(settings: Settings) -> Reader:
+    """Return a look into the database; raise StoreError when it is in memory."""
+    if is_shared(settings):
+        return PostgresReader(settings.database_url)
+    return SqliteReader(database_file(settings))
+
+
+def database_file(settings: Settings) -> Path:
+    """Return the file that everything is kept in; raise StoreError when it is kept elsewhere."""
+    if settings.database_url == MEMORY:
+        raise StoreError("everything is kept in the memory of the running process; no file has it")
+    if is_shared(settings):
+        raise StoreError("everything is kept in PostgreSQL; no file has it")
+    return Path(settings.database_url.removeprefix("sqlite:///"))
+
+
+def notebook_of(settings: Settings, work: str) -> SqliteNotebook:
+    """Return the notebook of one piece of long work: beside the database, else in this folder."""
+    beside = Path("consent-sync") if is_shared(settings) else database_file(settings)
+    return SqliteNotebook(beside.with_name(f"{beside.name}.{work}"))
+
+
+async def fingerprint_of(settings: Settings) -> Fingerprint | None:
+    """Return how the logs of this installation name people, None when they have no key yet."""
+    key = _given_key(settings)
+    if key is None and is_shared(settings):
+        key = await keep_key(settings.database_url, _FINGERPRINTS)
+    elif key is None:
+        file = key_file(database_file(settings))
+        key = file.read_bytes() if file.is_file() else None
+    return None if key is None else Fingerprint(key)
+
+
+def key_file(database: Path) -> Path:
+    """Return where the key of the fingerprints is kept when the settings name none."""
+    return database.with_name(f"{database.name}.fingerprint-key")
+
+
+def _given_key(settings: Settings) -> bytes | None:
+    given = settings.fingerprint_key
+    return given.encode() if given else None
+
+
+async def migrate_database(settings: Settings) -> list[int]:
+    """Bring the database to our layout; return the steps taken, raise StoreError."""
+    if is_shared(settings):
+        return await migrate(settings.database_url)
+    return await asyncio.to_thread(bring_up_to_date, database_file(settings))
