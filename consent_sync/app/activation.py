@@ -5,7 +5,7 @@ ledger names a version that the store has whole.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Mapping as MappingView
 from dataclasses import replace
 from pathlib import Path
@@ -55,7 +55,7 @@ class Activation:
         new = tuple(self._new_versions(reading))
         if new:
             try:
-                await self._versions.keep_versions(new)
+                await self._keep(new)
             except StoreError as error:
                 # What cannot be proved later must not decide anything.
                 return self._folder.leave(reading, _not_stored(new[0].file, error))
@@ -64,6 +64,13 @@ class Activation:
     async def watch(self, on_change: Callable[[Reload], None]) -> None:
         """Go on with every change of the files until cancelled, and tell of it."""
         await self._folder.watch(on_change, self.refresh)
+
+    async def _keep(self, new: Sequence[MappingVersion]) -> None:
+        """Keep what the store does not have as newest yet: another replica may have been faster."""
+        newest = {one.mapping: one for one in await self._versions.versions_in_force()}
+        fresh = [one for one in new if not _same(newest.get(one.mapping), one)]
+        if fresh:
+            await self._versions.keep_versions(fresh)
 
     def _look(self) -> FolderReading:
         reading, in_force = self._folder.read(), self._folder.by_file()
@@ -112,6 +119,12 @@ async def last_good(history: VersionHistory) -> dict[str, Mapping]:
         for one in await history.versions_in_force()
         if one.content is not None
     }
+
+
+def _same(kept: MappingVersion | None, new: MappingVersion) -> bool:
+    if kept is None or kept.content is None or new.content is None:
+        return kept is None and new.content is None
+    return _identity(kept.content) == _identity(new.content)
 
 
 def _identity(mapping: Mapping) -> tuple[str, str]:
