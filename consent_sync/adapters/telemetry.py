@@ -83,7 +83,6 @@ def configure_logs(
     target = stream or sys.stderr
     net = Net(secrets)
     shared: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),

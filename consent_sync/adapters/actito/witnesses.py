@@ -16,10 +16,14 @@ class Witnesses:
 
     def remember(self, mapping: Mapping, names: Names) -> None:
         """Keep a profile that has just been seen."""
-        seen = self._seen.setdefault((mapping.entity, mapping.table), OrderedDict())
-        if names.profile_id:
-            seen[names.profile_id] = names
-            seen.move_to_end(names.profile_id)
+        if not names.profile_id:
+            return
+        table = mapping.entity, mapping.table
+        seen = self._seen.get(table)
+        if seen is None:
+            seen = self._seen[table] = OrderedDict()
+        seen[names.profile_id] = names
+        seen.move_to_end(names.profile_id)
         while len(seen) > _KEPT:
             seen.popitem(last=False)
 
