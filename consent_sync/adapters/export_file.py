@@ -44,6 +44,14 @@ class ExportFile:
         spelled, subscriptions = orjson.loads(found[0])
         return ProfileReading(self._at, self._at, Names(actito_key=spelled), subscriptions)
 
+    async def keys(self, after: str, limit: int) -> Sequence[str]:
+        """Return keys behind one, as they are spelled, in a fixed order."""
+        rows = self._connection.execute(
+            "SELECT content FROM profile WHERE key > ? ORDER BY key LIMIT ?",
+            (after.strip().lower(), limit),
+        )
+        return [str(orjson.loads(content)[0]) for (content,) in rows]
+
     def close(self) -> None:
         """Forget the profiles."""
         self._connection.close()

@@ -10,10 +10,11 @@ from consent_sync.adapters.didomi.client import DidomiClient
 from consent_sync.adapters.didomi.session import DidomiSettings
 from consent_sync.app.setting_reading import account_key
 from consent_sync.app.settings import Settings
+from consent_sync.domain.consent import ConsentTree
 from consent_sync.domain.events import ProfileMissing, ProfileReading, UserMissing, UserReading
 from consent_sync.domain.mapping import Mapping
 from consent_sync.domain.profile import ProfileChange, TableStructure
-from consent_sync.ports.lists import ListedEvent, UserList, UserLook
+from consent_sync.ports.lists import ListedEvent, ListedUser, UserList, UserLook
 from consent_sync.ports.platforms import ConsentDraft
 
 Client = TypeVar("Client")
@@ -108,6 +109,10 @@ class DidomiAccounts(Accounts[DidomiClient]):
     async def look_at_user(self, mapping: Mapping, ouid: str) -> UserLook:
         """Return one organisation user id with all its records."""
         return await self.of(mapping).lists.look_at_user(mapping, ouid)
+
+    def user_webhook(self, mapping: Mapping, user: ListedUser, told: ConsentTree) -> bytes:
+        """Return the webhook that would show this user with these choices and no others."""
+        return self.of(mapping).lists.user_webhook(mapping, user, told)
 
     async def list_events(self, mapping: Mapping, ouid: str) -> tuple[ListedEvent, ...]:
         """Return the events of one organisation user id."""

@@ -35,6 +35,9 @@ async def door_of(
             yield ServedDoor(HttpWall(session, read_seconds=30), server_of(settings), keys)
         else:
             await application.activation.remember()
+            if not application.mappings.current():
+                # Before the first start nothing was ever in force: the files are, from now on.
+                await application.activation.refresh()
             yield OwnDoor(application.intake)
     finally:
         await application.store.close()

@@ -12,6 +12,7 @@ from typer.exceptions import TyperException
 
 from consent_sync.cli import (
     audit,
+    backfill,
     demo,
     describe,
     discover,
@@ -103,6 +104,7 @@ app.add_typer(events.app, name="events")
 app.command("audit")(audit.command)
 app.command("recover")(recover.command)
 app.command("sweep")(sweep.command)
+app.command("backfill")(backfill.command)
 app.command("settings")(settings.command)
 app.command("doctor")(doctor.command)
 app.add_typer(mappings.app, name="mappings")

@@ -6,6 +6,7 @@ Every method raises TemporaryError, CredentialError or PermanentError.
 from dataclasses import dataclass
 from typing import Protocol
 
+from consent_sync.domain.consent import ConsentTree
 from consent_sync.domain.errors import TemporaryError
 from consent_sync.domain.events import ProfileMissing, ProfileReading, UserMissing, UserReading
 from consent_sync.domain.mapping import Mapping
@@ -61,6 +62,10 @@ class ConsentLists(Protocol):
 
     async def look_at_user(self, mapping: Mapping, ouid: str) -> UserLook:
         """Return one organisation user id with all its records."""
+        ...
+
+    def user_webhook(self, mapping: Mapping, user: ListedUser, told: ConsentTree) -> bytes:
+        """Return the webhook that would show this user with these choices and no others."""
         ...
 
     async def list_events(self, mapping: Mapping, ouid: str) -> tuple[ListedEvent, ...]:

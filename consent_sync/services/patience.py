@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
+from consent_sync.domain.consent import ConsentTree
 from consent_sync.domain.errors import CredentialError, TemporaryError
 from consent_sync.domain.events import ProfileMissing, ProfileReading
 from consent_sync.domain.mapping import Mapping
@@ -11,6 +12,7 @@ from consent_sync.ports.lists import (
     ConsentLists,
     CursorError,
     ListedEvent,
+    ListedUser,
     ProfileSource,
     UserList,
     UserLook,
@@ -36,6 +38,10 @@ class PatientLists:
     async def look_at_user(self, mapping: Mapping, ouid: str) -> UserLook:
         """Return one organisation user id with all its records."""
         return await patiently(lambda: self._lists.look_at_user(mapping, ouid), self._clock)
+
+    def user_webhook(self, mapping: Mapping, user: ListedUser, told: ConsentTree) -> bytes:
+        """Return the webhook that would show this user with these choices and no others."""
+        return self._lists.user_webhook(mapping, user, told)
 
     async def list_events(self, mapping: Mapping, ouid: str) -> tuple[ListedEvent, ...]:
         """Return the events of one organisation user id."""

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from consent_sync.domain.consent import ConsentTree
 from consent_sync.domain.errors import TemporaryError
-from consent_sync.domain.events import DidomiItem, UnknownItem, UserMissing, UserReading
+from consent_sync.domain.events import DidomiItem, EventKind, UnknownItem, UserMissing, UserReading
 from consent_sync.domain.identity import Names
 from consent_sync.domain.mapping import Mapping
 from consent_sync.ports.lists import CursorError, ListedEvent, ListedUser, UserList, UserLook
@@ -50,6 +51,18 @@ class ListedWorld:
         if isinstance(seen, UserMissing):
             return UserLook(seen, ())
         return UserLook(seen, (self._arrival(self.world.shown(ouid)),))
+
+    def user_webhook(self, mapping: Mapping, user: ListedUser, told: ConsentTree) -> bytes:
+        """Return a body that stands for the user with these choices."""
+        item = DidomiItem(
+            EventKind.CONSENT_USER,
+            "user.updated",
+            user.ouid,
+            mapping.regulations[0],
+            shown=told,
+            updated_at=user.seen.updated_at,
+        )
+        return self._arrival(item).body
 
     async def list_events(self, mapping: Mapping, ouid: str) -> tuple[ListedEvent, ...]:
         """Return no event: this world keeps none."""

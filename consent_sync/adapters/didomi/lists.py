@@ -10,12 +10,14 @@ import orjson
 from pydantic import ValidationError
 
 from consent_sync.adapters.didomi.calls import DidomiCalls, Query
+from consent_sync.adapters.didomi.entries import consents_json
 from consent_sync.adapters.didomi.models import UserPage
-from consent_sync.adapters.didomi.moments import read_moment
+from consent_sync.adapters.didomi.moments import exact_date, read_moment
 from consent_sync.adapters.didomi.tree import consent_tree
 from consent_sync.adapters.didomi.webhook import DidomiReceiver
 from consent_sync.adapters.didomi.wire import of_person, read_users
 from consent_sync.adapters.http import Json, json_value
+from consent_sync.domain.consent import ConsentTree
 from consent_sync.domain.errors import PermanentError, TemporaryError
 from consent_sync.domain.events import UserReading
 from consent_sync.domain.mapping import Mapping
@@ -64,6 +66,18 @@ class DidomiLists:
         seen = read_users(kept, asked_at=asked_at, read_at=self._clock.now())
         bodies = [_user_webhook(one, regulation) for one, entity in pairs if entity in kept]
         return UserLook(seen, tuple(self._arrival(body) for body in bodies))
+
+    def user_webhook(self, mapping: Mapping, user: ListedUser, told: ConsentTree) -> bytes:
+        """Return the webhook that would show this user with these choices and no others."""
+        picks = {pick: tuple(sorted(options)) for pick, options in told.picks.items()}
+        record: dict[str, Json] = {
+            "organization_user_id": user.ouid,
+            "updated_at": None
+            if user.seen.updated_at is None
+            else exact_date(user.seen.updated_at),
+        }
+        entity: dict[str, object] = {**record, "consents": consents_json(told.nodes, picks)}
+        return _webhook("user.updated", entity, mapping.regulations[0], field="new_entity")
 
     async def list_events(self, mapping: Mapping, ouid: str) -> tuple[ListedEvent, ...]:
         """Return the events of one organisation user id, in every regulation of the mapping."""
@@ -157,8 +171,8 @@ def _user_webhook(record: Json, regulation: str) -> bytes:
     return _webhook("user.updated", record, regulation, field="new_entity")
 
 
-def _webhook(kind: str, entity: Json, regulation: str, field: str = "entity") -> bytes:
-    envelope: dict[str, Json] = {
+def _webhook(kind: str, entity: object, regulation: str, field: str = "entity") -> bytes:
+    envelope = {
         "type": kind,
         "regulation": regulation,
         "parameters": {field: entity},

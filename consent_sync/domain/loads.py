@@ -1,0 +1,143 @@
+"""A first load: what a side holds now, taken in as its webhooks would have told it, and weighed.
+
+A load never raises unless that is asked for, and never where no time is known. So without leave it
+carries refusals only, and nothing of it can become a yes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from consent_sync.domain.actito_hints import Hint, fold_hint
+from consent_sync.domain.actito_looks import fold_profile_missing, fold_profile_reading
+from consent_sync.domain.compare import Sides
+from consent_sync.domain.consent import Choice, ConsentTree
+from consent_sync.domain.didomi_items import fold_didomi_item
+from consent_sync.domain.didomi_looks import fold_user_missing, fold_user_reading
+from consent_sync.domain.events import (
+    DidomiItem,
+    Item,
+    ProfileHint,
+    ProfileMissing,
+    ProfileReading,
+    UserReading,
+)
+from consent_sync.domain.identity import Side
+from consent_sync.domain.lines import Context, line_state
+from consent_sync.domain.mapping import Mapping
+from consent_sync.domain.plan import Plan, plan_changes
+from consent_sync.domain.state import PersonState
+from consent_sync.domain.translate import choice_from_subscription
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """What loading one person would do, in lines: raised, lowered, held for a person's word.
+
+    `creates` says that a profile would be made, `absent` that the other side does not know them.
+    """
+
+    raised: int = 0
+    lowered: int = 0
+    held: int = 0
+    creates: bool = False
+    absent: bool = False
+
+    @property
+    def changes(self) -> bool:
+        """Whether a turn would write or newly hold anything."""
+        return bool(self.raised or self.lowered or self.held)
+
+
+def loadable(seen: UserReading, *, may_raise: bool) -> ConsentTree:
+    """Return what a load may tell of a Didomi user: everything, or the refusals alone.
+
+    A list is no refusal of what it leaves out, and a user without a date can only lower.
+    """
+    if may_raise and seen.updated_at is not None:
+        return seen.tree
+    denied = {node: choice for node, choice in seen.tree.nodes.items() if choice is Choice.DENIED}
+    return ConsentTree(denied, {})
+
+
+def refused_subscriptions(
+    state: PersonState, seen: ProfileReading, mapping: Mapping
+) -> dict[str, bool]:
+    """Return the subscriptions that refuse, of lines on which Actito was never read before.
+
+    Actito tells no time of a change, so its agreements are not loaded at all.
+    """
+    found: dict[str, bool] = {}
+    for line in mapping.lines:
+        subscribed = seen.subscriptions.get(line.id)
+        if subscribed is None or Side.ACTITO in line_state(state, line).agreed:
+            continue
+        if choice_from_subscription(line, subscribed=subscribed) is Choice.DENIED:
+            found[line.id] = subscribed
+    return found
+
+
+def weigh_user(
+    state: PersonState, item: Item, content: DidomiItem, sides: Sides, context: Context
+) -> Weight:
+    """Return what a turn would do that takes this Didomi user in."""
+    after = fold_didomi_item(state, item, content, context).state
+    plan = plan_changes(after, context)
+    looked: set[Side] = set()
+    if Side.ACTITO in plan.looks or isinstance(sides.actito, ProfileMissing):
+        after = _profile(after, sides.actito, [], context)
+        looked.add(Side.ACTITO)
+    if Side.DIDOMI in plan.looks:
+        after = _users(after, sides, context)
+        looked.add(Side.DIDOMI)
+    plan = plan_changes(after, context, looked=frozenset(looked))
+    return _weight(state, plan, absent=isinstance(sides.actito, ProfileMissing))
+
+
+def weigh_profile(state: PersonState, hint: Hint, sides: Sides, context: Context) -> Weight:
+    """Return what a turn would do that takes this webhook of the profile in."""
+    after = fold_hint(state, hint, context).state
+    after = _profile(after, sides.actito, [hint], context)
+    looked = {Side.ACTITO}
+    plan = plan_changes(after, context, looked=frozenset(looked))
+    if Side.DIDOMI in plan.looks:
+        after = _users(after, sides, context)
+        plan = plan_changes(after, context, looked=frozenset({*looked, Side.DIDOMI}))
+    absent = not any(isinstance(seen, UserReading) for seen in sides.didomi)
+    return _weight(state, plan, absent=absent)
+
+
+def a_hint(state: PersonState, subscriptions: dict[str, bool], context: Context) -> Hint:
+    """Return the webhook that would tell of these subscriptions now."""
+    content = ProfileHint(state.names, subscriptions)
+    return Hint(Item(0, context.now, content), content)
+
+
+def _profile(
+    state: PersonState,
+    seen: ProfileReading | ProfileMissing,
+    hints: Sequence[Hint],
+    context: Context,
+) -> PersonState:
+    if isinstance(seen, ProfileMissing):
+        return fold_profile_missing(state, seen, hints, context).state
+    return fold_profile_reading(state, seen, hints, context).state
+
+
+def _users(state: PersonState, sides: Sides, context: Context) -> PersonState:
+    readings = [seen for seen in sides.didomi if isinstance(seen, UserReading)]
+    for seen in readings:
+        state = fold_user_reading(state, seen, context)
+    return state if readings else fold_user_missing(state)
+
+
+def _weight(before: PersonState, plan: Plan, *, absent: bool) -> Weight:
+    choices = [*plan.actito.values(), *plan.didomi.values()]
+    raised = sum(choice is Choice.GRANTED for choice in choices)
+    held_before = {name for name, known in before.lines.items() if known.held}
+    return Weight(
+        raised=raised,
+        lowered=len(choices) - raised,
+        held=len(plan.held - held_before),
+        creates=absent and bool(plan.actito),
+        absent=absent,
+    )
