@@ -71,6 +71,13 @@ class Opened:
         except StoreError:
             await self.work.close()
             raise
+        if await self.look.rows("unfinished_move", {}):
+            await self.look.close()
+            await self.work.close()
+            raise StoreError(
+                "a move into this database has not come to its end: run the same "
+                "`consent-sync migrate --from … --to …` again"
+            )
         for part in (self.accepting, self.announcing, self.settling, self.keeper):
             part.start()
 

@@ -32,6 +32,20 @@ ALTER TABLE consent_sync.event ALTER COLUMN body SET STORAGE EXTERNAL;
 CREATE INDEX event_source ON consent_sync.event (source, id);
 CREATE INDEX event_refused ON consent_sync.event (source, id) WHERE status <> 0;
 
+-- Keys of events that were accepted before everything moved here, without their events.
+CREATE TABLE consent_sync.seen (
+    key bytea PRIMARY KEY
+);
+
+-- How far a move into this database is: which rows of each part have arrived, and the sum of their
+-- hashes. `source` tells what is moved, and `done` whether it has all arrived.
+CREATE TABLE consent_sync.move (
+    part text PRIMARY KEY,
+    last text NOT NULL,
+    rows bigint NOT NULL,
+    digest bytea NOT NULL
+);
+
 -- Everybody ever named, by a hash of mapping and person. `profile` is the same of mapping and Actito
 -- profile id, once that is known; `state` is empty until the first turn; `record` is the newest
 -- ledger record; `turn` is the fence of the last turn that was settled.

@@ -25,6 +25,7 @@ given AS MATERIALIZED (
     WHERE CASE
         WHEN asks = 0 THEN
             NOT EXISTS (SELECT FROM consent_sync.event WHERE event.key = asked.key)
+            AND NOT EXISTS (SELECT FROM consent_sync.seen WHERE seen.key = asked.key)
         ELSE EXISTS (
             SELECT FROM link
             WHERE link.n = asked.n AND link.asks = 1 AND NOT EXISTS (
@@ -641,3 +642,8 @@ ON CONFLICT (name) DO NOTHING;
 -- name: key
 -- A random key.
 SELECT value FROM consent_sync.key WHERE name = %(name)s;
+
+-- name: unfinished_move
+-- Whether a move into this database has begun and not come to its end.
+SELECT 1 FROM consent_sync.move
+WHERE part = 'source' AND NOT EXISTS (SELECT FROM consent_sync.move WHERE part = 'done');

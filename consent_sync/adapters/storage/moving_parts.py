@@ -1,0 +1,131 @@
+"""What moves from SQLite to PostgreSQL: for each part how it is read, and as which columns it goes."""
+
+from typing import Final, NamedTuple
+
+
+class Part(NamedTuple):
+    """Rows of one table, read in the order of their first column, which does not go along.
+
+    `begin` is below every value of that column. `types` are PostgreSQL's, one for each column.
+    """
+
+    name: str
+    table: str
+    columns: tuple[str, ...]
+    types: tuple[str, ...]
+    source: str
+    begin: int | str | bytes
+
+
+# `person_key` is a function that the move gives to SQLite: the hash a person is found by.
+PARTS: Final = (
+    Part(
+        "events",
+        "event",
+        ("id", "source", "mapping", "type", "received_at", "status", "problem", "body"),
+        ("int8", "text", "bytea", "bytea", "int8", "int4", "bytea", "bytea"),
+        "SELECT id, id, source, CAST(mapping AS BLOB), CAST(type AS BLOB), received_at, status,"
+        " CAST(problem AS BLOB), body FROM event WHERE id > ? ORDER BY id LIMIT ?",
+        0,
+    ),
+    Part(
+        "seen",
+        "seen",
+        ("key",),
+        ("bytea",),
+        "SELECT key, key FROM seen WHERE key > ? ORDER BY key LIMIT ?",
+        b"",
+    ),
+    Part(
+        "seen lately",
+        "seen",
+        ("key",),
+        ("bytea",),
+        "SELECT id, key FROM seen_log WHERE id > ?"
+        " AND NOT EXISTS (SELECT 1 FROM seen WHERE seen.key = seen_log.key) ORDER BY id LIMIT ?",
+        0,
+    ),
+    Part(
+        "persons",
+        "person",
+        (
+            *("key", "id", "mapping", "person", "profile", "record"),
+            *("held", "failed", "optout_waiting_since", "state"),
+        ),
+        ("bytea", "int8", "bytea", "bytea", "bytea", "int8", "int4", "int4", "int8", "bytea"),
+        "SELECT id, person_key(mapping, person), id, CAST(mapping AS BLOB), CAST(person AS BLOB),"
+        " profile, record, held, failed, optout_waiting_since, state"
+        " FROM person WHERE id > ? ORDER BY id LIMIT ?",
+        0,
+    ),
+    Part(
+        "ledger",
+        "ledger",
+        ("id", "tx", "previous", "person", "body"),
+        ("int8", "int8", "int8", "bytea", "bytea"),
+        "SELECT ledger.id, ledger.id, 0, ledger.previous,"
+        " person_key(person.mapping, person.person), ledger.body"
+        " FROM ledger JOIN person ON person.id = ledger.person"
+        " WHERE ledger.id > ? ORDER BY ledger.id LIMIT ?",
+        0,
+    ),
+    Part(
+        "mapping versions",
+        "mapping_version",
+        ("id", "at", "mapping", "version", "file", "difference", "content", "text"),
+        ("int8", "int8", "text", "text", "text", "bytea", "bytea", "bytea"),
+        "SELECT id, id, at, mapping, version, file, difference, content, text"
+        " FROM mapping_version WHERE id > ? ORDER BY id LIMIT ?",
+        0,
+    ),
+    Part(
+        "items",
+        "item",
+        ("id", "event", "received_at", "person", "repeat_key"),
+        ("int8", "int8", "int8", "bytea", "bytea"),
+        "SELECT item.id, item.id, item.event, item.received_at,"
+        " person_key(person.mapping, person.person), item.repeat_key"
+        " FROM item JOIN person ON person.id = item.person"
+        " WHERE item.id > ? ORDER BY item.id LIMIT ?",
+        0,
+    ),
+    Part(
+        "announced writes",
+        "intent",
+        ("person", "id", "fence", "body"),
+        ("bytea", "int8", "int8", "bytea"),
+        "SELECT intent.id, person_key(person.mapping, person.person), intent.id, 0, intent.body"
+        " FROM intent JOIN person ON person.id = intent.person"
+        " WHERE intent.id > ? ORDER BY intent.id LIMIT ?",
+        0,
+    ),
+    Part(
+        "turns",
+        "lane",
+        ("person", "next_at", "place", "pending", "attempts", "first_failed_at"),
+        ("bytea", "int8", "int8", "int4", "int4", "int8"),
+        # Whoever has announced something is looked at first, as after every start.
+        "SELECT person.id, person_key(person.mapping, person.person),"
+        " iif(EXISTS (SELECT 1 FROM intent WHERE intent.person = person.id), 0,"
+        "  coalesce(lane.due_at, 0)),"
+        " coalesce((SELECT min(item.id) FROM item WHERE item.person = person.id), 0),"
+        " (SELECT count(*) FROM item WHERE item.person = person.id),"
+        " coalesce(lane.attempts, 0), lane.first_failed_at"
+        " FROM person LEFT JOIN lane ON lane.person = person.id"
+        " WHERE person.id > ? AND (lane.person IS NOT NULL"
+        "  OR EXISTS (SELECT 1 FROM item WHERE item.person = person.id)"
+        "  OR EXISTS (SELECT 1 FROM intent WHERE intent.person = person.id))"
+        " ORDER BY person.id LIMIT ?",
+        0,
+    ),
+    Part(
+        "counts",
+        "tally",
+        ("slot", "name", "value"),
+        ("int4", "text", "int8"),
+        "SELECT name, 0, name, value FROM tally WHERE name > ? AND (name LIKE 'events:%'"
+        " OR name LIKE 'refused:%' OR name IN ('persons', 'waiting', 'held', 'failed'))"
+        " ORDER BY name LIMIT ?",
+        "",
+    ),
+)
