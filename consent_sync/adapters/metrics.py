@@ -1,6 +1,7 @@
 """Counters and gauges for Prometheus; labels are words of ours, never anything about a person."""
 
 from collections.abc import Callable, Collection
+from collections.abc import Mapping as MappingView
 from functools import cache
 from typing import Final
 
@@ -56,6 +57,12 @@ class Metrics:
         )
         self._mappings = self._gauge("mappings", "Mappings in force")
         self._mapping_problems = self._gauge("mapping_problems", "Problems in all mapping files")
+        self._resting = self._gauge(
+            "lines_resting", "Lines whose subscription or place has vanished", "mapping"
+        )
+        self._unmapped = self._gauge(
+            "not_in_a_mapping", "What the platforms have and no mapping names", "mapping"
+        )
         self._mapping_valid = self._gauge(
             "mapping_valid", "1 when the file as it stands now is the one in force", "mapping"
         )
@@ -106,6 +113,13 @@ class Metrics:
             self._mapping_valid.labels(name).set(name not in kept)
         self._mappings.set(len(in_force))
         self._mapping_problems.set(problems)
+
+    def radar(self, resting: MappingView[str, int], unmapped: MappingView[str, int]) -> None:
+        """Set how many lines of each mapping rest, and how much is in no mapping yet."""
+        for gauge, numbers in ((self._resting, resting), (self._unmapped, unmapped)):
+            gauge.clear()
+            for name, number in numbers.items():
+                gauge.labels(name).set(number)
 
     def store(self, status: StoreStatus | None, now: Micros) -> None:
         """Set the backlog as the store tells it; None = it could not be asked."""

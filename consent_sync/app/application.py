@@ -15,6 +15,7 @@ from consent_sync.adapters.telemetry import Fingerprint
 from consent_sync.app.accounts import ActitoAccounts, DidomiAccounts
 from consent_sync.app.activation import Activation
 from consent_sync.app.database import Reader
+from consent_sync.app.radar import Radar
 from consent_sync.app.recovering import Recovering
 from consent_sync.app.settings import Settings
 from consent_sync.app.sweeping import Sweeping
@@ -59,6 +60,7 @@ class Application:
     intake: Intake
     lookup: Lookup
     replay: Replay
+    radar: Radar
     worker: Worker
     session: aiohttp.ClientSession
     recovering: Recovering
@@ -82,6 +84,9 @@ class Application:
         if self.duty is not Duty.INTAKE:
             self._tasks.append(asyncio.create_task(self.worker.run(), name="worker"))
             self.sweeping.begin()
+            if self.settings.discover_every_seconds:
+                looking = self.radar.run(self.settings.discover_every_seconds)
+                self._tasks.append(asyncio.create_task(looking, name="radar"))
         # What lives as long as the process is not looked through again and again; measured in
         # docs/decisions/0002-group-commit.md.
         gc.collect()

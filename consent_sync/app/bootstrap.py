@@ -35,6 +35,8 @@ from consent_sync.app.database import (
     reader_of_database,
     store_of,
 )
+from consent_sync.app.inventories import Inventories
+from consent_sync.app.radar import Radar
 from consent_sync.app.recovering import Recovering
 from consent_sync.app.settings import Settings
 from consent_sync.app.sweeping import Sweeping
@@ -57,6 +59,7 @@ from consent_sync.services.patience import PatientLists, PatientProfiles
 from consent_sync.services.profiles import ProfileIndex
 from consent_sync.services.recovery import OnPage, Recovery
 from consent_sync.services.replay import Replay, ReplayLook
+from consent_sync.services.stops import LineStops
 from consent_sync.services.synchronise import Synchroniser
 from consent_sync.services.worker import Worker
 
@@ -98,6 +101,7 @@ async def build(
     )
     actito, didomi = platforms(settings, session, clock, observer.call)
     didomi_receiver, actito_receiver = DidomiReceiver(), ActitoReceiver()
+    stops = LineStops()
     synchroniser = Synchroniser(
         mappings=mappings,
         profiles=actito,
@@ -112,6 +116,7 @@ async def build(
         index=index,
         observer=observer,
         account_of=lambda mapping: owner(settings, mapping.account),
+        stops=stops,
     )
     intake = Intake(
         store,
@@ -145,6 +150,7 @@ async def build(
         intake=intake,
         lookup=Lookup(store, mappings, rules),
         replay=Replay(replay_look(settings, store, mappings), intake, clock),
+        radar=Radar(Inventories(actito, didomi), mappings, stops, clock, metrics),
         worker=Worker(store, synchroniser, settings.turns_concurrency, observer),
         session=session,
         recovering=recovering,

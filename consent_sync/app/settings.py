@@ -167,6 +167,14 @@ class Settings:
             "a write that nothing has confirmed for so long is read back; 0 = never",
         ),
     ]
+    discover_every_seconds: Annotated[
+        float,
+        Spec(
+            "3600",
+            kinds.span,
+            "how often the platforms are asked what is new or has vanished there; 0 = never",
+        ),
+    ]
     turns_concurrency: Annotated[
         int, Spec("32", kinds.counted, "how many people are worked on at the same time")
     ]

@@ -50,7 +50,7 @@ def command(
             say(f"{counted(len(reading.problems), 'problem')} in the files; see `validate`", "red")
     if reading.problems:
         raise typer.Exit(WRONG_CONFIGURATION)
-    if any(one.vanished or _is_new(one.new) or one.inventory.unasked for one in found):
+    if any(one.vanished or one.new or one.inventory.unasked for one in found):
         raise typer.Exit(FOUND_SOMETHING)
 
 
@@ -60,23 +60,20 @@ async def _look(reading: "FolderReading") -> list[Found]:
     mappings = [one.mapping for one in reading.files if one.mapping is not None]
     async with inventories_here(settings_here()) as platforms:
         inventories = await platforms.of_all(mappings)
-    return [_found(mapping, mappings, inventories[mapping.name]) for mapping in mappings]
+    new = newcomers(mappings, inventories)
+    return [_found(one, inventories[one.name], new[one.name]) for one in mappings]
 
 
-def _found(mapping: Mapping, every: list[Mapping], inventory: Inventory) -> Found:
+def _found(mapping: Mapping, inventory: Inventory, new: Newcomers) -> Found:
     vanished = tuple((line, lack) for line in mapping.lines for lack in lacks(line, inventory))
-    return Found(mapping, inventory, vanished, newcomers(mapping, every, inventory))
-
-
-def _is_new(new: Newcomers) -> bool:
-    return bool(new.subscriptions or new.places)
+    return Found(mapping, inventory, vanished, new)
 
 
 def _write(folder: Path, one: Found) -> bool:
     from consent_sync.adapters.clock import SystemClock
     from consent_sync.adapters.mapping_files.stubs import write_stubs
 
-    if not _is_new(one.new):
+    if not one.new:
         return False
     day = moment(SystemClock().now())[:10]
     try:
@@ -96,7 +93,7 @@ def _show(one: Found) -> None:
         nearest = nearest_word(lack.name, lack.known)
         hint = f"; did you mean {nearest}?" if nearest else ""
         say(f"  {mapping.file}:{line.line_number}: {line.id}: {lack.words}{hint}", "red")
-    if not _is_new(one.new):
+    if not one.new:
         say("  nothing new")
         return
     say("  in no mapping yet; to take one in, fill it in and put it below `mappings`:")

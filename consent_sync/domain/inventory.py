@@ -1,8 +1,9 @@
 """What exists on the two platforms beside what a mapping names: what is lacking, what is new."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from collections.abc import Mapping as MappingView
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from consent_sync.domain.consent import Node
@@ -56,6 +57,9 @@ class Newcomers:
     subscriptions: tuple[str, ...] = ()
     places: tuple[Node, ...] = ()
 
+    def __len__(self) -> int:
+        return len(self.subscriptions) + len(self.places)
+
 
 def lacks(line: Line, inventory: Inventory) -> Iterator[Lack]:
     """Yield what the line names and does not exist, as far as the platforms say.
@@ -86,22 +90,33 @@ def organization_of(mapping: Mapping) -> tuple[str, str]:
     return mapping.account.casefold(), mapping.organization_id
 
 
-def newcomers(mapping: Mapping, every: Iterable[Mapping], inventory: Inventory) -> Newcomers:
-    """Return what no mapping names; each is told to one mapping, the first by name.
+def newcomers(
+    mappings: Iterable[Mapping], found: MappingView[str, Inventory]
+) -> dict[str, Newcomers]:
+    """Return what no mapping names, by the mapping it is told to: the first by name.
 
-    A preference counts as mapped with any of its values, and as belonging to the purposes that
-    the mappings put it under; one that is nowhere yet is told value by value, without a purpose.
+    Subscriptions are told to a mapping of their table, places to one of their organisation. A
+    preference belongs to the purpose that a mapping puts it under; one that is nowhere yet is told
+    value by value, without a purpose.
     """
-    mappings = sorted({one.name: one for one in (*every, mapping)}.values(), key=_name)
-    same_table = [one for one in mappings if table_of(one) == table_of(mapping)]
-    same_home = [one for one in mappings if organization_of(one) == organization_of(mapping)]
-    subscriptions: set[str] = set()
-    if same_table[0].name == mapping.name:
-        mapped = {line.id for one in same_table for line in one.lines}
-        subscriptions = {*(inventory.subscriptions or ())} - mapped
-    nodes = {line.node for one in same_home for line in one.lines}
-    places = set(_places(nodes, inventory)) if same_home[0].name == mapping.name else set()
-    return Newcomers(tuple(sorted(subscriptions)), tuple(sorted(places)))
+    tables: defaultdict[tuple[str, str, str], list[Mapping]] = defaultdict(list)
+    homes: defaultdict[tuple[str, str], list[Mapping]] = defaultdict(list)
+    told: dict[str, Newcomers] = {}
+    for mapping in sorted(mappings, key=lambda one: one.name):
+        tables[table_of(mapping)].append(mapping)
+        homes[organization_of(mapping)].append(mapping)
+        told[mapping.name] = Newcomers()
+    for table in tables.values():
+        first = table[0].name
+        mapped = {line.id for one in table for line in one.lines}
+        new = {*(found[first].subscriptions or ())} - mapped
+        told[first] = replace(told[first], subscriptions=tuple(sorted(new)))
+    for home in homes.values():
+        first = home[0].name
+        nodes = {line.node for one in home for line in one.lines}
+        places = sorted(set(_places(nodes, found[first])))
+        told[first] = replace(told[first], places=tuple(places))
+    return told
 
 
 def _places(mapped: set[Node], inventory: Inventory) -> Iterator[Node]:
@@ -118,7 +133,3 @@ def _places(mapped: set[Node], inventory: Inventory) -> Iterator[Node]:
         yield from (
             Node(home, preference, value) for value in values if (preference, value) not in options
         )
-
-
-def _name(mapping: Mapping) -> str:
-    return mapping.name

@@ -1,9 +1,11 @@
 """Small steps on one line's state: a statement added, a holding learnt, a refusal seen."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping as MappingView
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from functools import lru_cache
-from typing import Final
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 from consent_sync.domain.consent import (
     Agreed,
@@ -30,14 +32,25 @@ UNSURE: Final = frozenset({WriteOutcome.UNCLEAR, WriteOutcome.IN_FLIGHT})
 """Outcomes after which a write may have landed, or may still land."""
 
 
+class Stop(NamedTuple):
+    """Why a line rests: what it names has vanished on this side."""
+
+    side: Side
+    reason: str
+
+
+NO_STOPS: Final[MappingView[str, Stop]] = MappingProxyType({})
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Whose turn it is, under which rules, at which moment."""
+    """Whose turn it is, under which rules, at which moment; `stops` are the lines that rest."""
 
     subject: Subject
     mapping: Mapping
     rules: Rules
     now: Micros
+    stops: MappingView[str, Stop] = field(default_factory=lambda: NO_STOPS)
 
 
 @dataclass(frozen=True, slots=True)

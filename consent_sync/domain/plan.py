@@ -10,7 +10,7 @@ from typing import Final
 
 from consent_sync.domain.consent import Choice, Pick, Statement
 from consent_sync.domain.identity import Normalise, Side
-from consent_sync.domain.lines import Context, line_state, own_writes
+from consent_sync.domain.lines import Context, Stop, line_state, own_writes
 from consent_sync.domain.mapping import CreateFor, Line, Mapping, SyncMode
 from consent_sync.domain.rules import Rules
 from consent_sync.domain.state import LineState, PersonState, Presence
@@ -46,7 +46,8 @@ class Plan:
     """What must be written, per side and line; which sides must be looked at before; and why.
 
     `looks` names the sides to read first: the plan is made again after that; `waiting` are the
-    lines that ask for it. `held` are lines whose raise waits for a person's word.
+    lines that ask for it. `held` are lines whose raise waits for a person's word, `resting` those
+    that wait until what they name is back.
     """
 
     actito: MappingView[str, Choice] = field(default_factory=dict)
@@ -55,6 +56,7 @@ class Plan:
     decisions: tuple[Decision, ...] = ()
     held: frozenset[str] = frozenset()
     waiting: frozenset[str] = frozenset()
+    resting: frozenset[str] = frozenset()
 
     def writes(self, side: Side) -> MappingView[str, Choice]:
         """Return the choices to write on one side, by line."""
@@ -130,6 +132,8 @@ def plan_changes(
             _step(Side.ACTITO, line, known, wish, state, context, looked),
             _step(Side.DIDOMI, line, known, wish, state, context, looked),
         )
+        if line.id in context.stops:
+            steps = _resting(steps, context.stops[line.id], wish.choice)
         for step in steps:
             if step.look:
                 looks.add(step.side)
@@ -147,6 +151,7 @@ def plan_changes(
         tuple(decisions),
         frozenset(held),
         frozenset(waiting),
+        frozenset(one.line.id for one in decisions if one.verdict is Verdict.WAITING_RETRY),
     )
 
 
@@ -197,6 +202,22 @@ def _step(
     if wish.choice is Choice.DENIED:
         return _WRITE[side]
     return _raise(side, line, known, state, context, looked)
+
+
+def _resting(steps: tuple[_Step, _Step], stop: Stop, wish: Choice) -> tuple[_Step, _Step]:
+    """Return the steps of a line whose name has vanished: what would be done waits.
+
+    A refusal still goes out, except to the Actito subscription that is gone: Didomi takes choices
+    about a purpose that it no longer lists (page "Consent event schema").
+    """
+    actito, didomi = (
+        _Step(step.side, verdict=Verdict.WAITING_RETRY, reason=stop.reason)
+        if (step.write or step.look)
+        and (wish is Choice.GRANTED or stop.side is step.side is Side.ACTITO)
+        else step
+        for step in steps
+    )
+    return actito, didomi
 
 
 def _raise(
@@ -346,6 +367,7 @@ def _newer_than_list(
 
 _WEIGHT = (
     Verdict.FAILED,
+    Verdict.WAITING_RETRY,
     Verdict.HELD_REVIEW,
     Verdict.AMBIGUOUS_PERSON,
     Verdict.NO_PROFILE,

@@ -24,6 +24,7 @@ from consent_sync.ports.receiver import ActitoReceiver, DidomiReceiver
 from consent_sync.ports.store import Sight, Turn, Turns
 from consent_sync.services.drafts import actito_keys, didomi_ouids
 from consent_sync.services.records import line_entry, record_of
+from consent_sync.services.stops import LineStops
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class TurnTools:
     rules: Rules
     retry: RetryPolicy
     observer: TurnObserver
+    stops: LineStops = field(default_factory=LineStops)
 
 
 @dataclass(slots=True)
@@ -68,7 +70,9 @@ class Progress:
 
     def context(self) -> Context:
         """Return whose turn it is, under which rules, at this moment."""
-        return Context(self.turn.subject, self.mapping, self.tools.rules, self.tools.clock.now())
+        stops = self.tools.stops.of(self.mapping)
+        now = self.tools.clock.now()
+        return Context(self.turn.subject, self.mapping, self.tools.rules, now, stops)
 
     async def look(self, side: Side) -> None:
         """Read one side and take in what it holds; raises TemporaryError or PermanentError."""

@@ -27,6 +27,7 @@ from consent_sync.services.homes import Homes
 from consent_sync.services.profiles import ProfileIndex
 from consent_sync.services.progress import TurnTools
 from consent_sync.services.records import record_of
+from consent_sync.services.stops import LineStops
 from consent_sync.services.turn import TurnRun
 
 _MAPPING_AWAY = MINUTE
@@ -56,6 +57,7 @@ class Synchroniser:
     index: ProfileIndex
     observer: TurnObserver
     account_of: Callable[[Mapping], str] = lambda mapping: mapping.account
+    stops: LineStops = field(default_factory=LineStops)
     fresh: dict[Subject, ProfileReading] = field(default_factory=dict)
 
     async def take(self, turn: Turn) -> None:
@@ -84,6 +86,7 @@ class Synchroniser:
             rules=self.rules,
             retry=self.retry,
             observer=self.observer,
+            stops=self.stops,
         )
         run = TurnRun(tools, turn, mapping, self._just_read(turn))
         settlement = await run.end()

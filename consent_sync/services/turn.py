@@ -21,7 +21,7 @@ from consent_sync.domain.lines import (
     unconfirmed,
 )
 from consent_sync.domain.mapping import Mapping
-from consent_sync.domain.moments import SECOND, Micros
+from consent_sync.domain.moments import HOUR, SECOND, Micros
 from consent_sync.domain.plan import Decision, Plan, desired_choice, plan_changes, with_held
 from consent_sync.domain.retry import next_attempt
 from consent_sync.domain.state import LineState, PersonState
@@ -38,6 +38,9 @@ from consent_sync.services.writing import (
 
 _ROUNDS: Final = 6
 """How often one turn may plan again before the rest is left to its next attempt."""
+
+_RESTING_AGAIN: Final[Micros] = HOUR
+"""How long a line that rests waits before somebody looks whether it still has to."""
 
 _FRESH: Final[Micros] = 5 * SECOND
 """How old a reading that was made to find the person may be in that person's own turn."""
@@ -265,6 +268,9 @@ class TurnRun:
             record = progress.record(entries)
         if self._trouble is None:
             due_at = self._confirmation_due()
+            if plan.resting:
+                again = self._tools.clock.now() + _RESTING_AGAIN
+                due_at = again if due_at is None else min(due_at, again)
         elif self._unread:
             # What their refusals ask for is brought about in a turn of its own, at once.
             due_at = self._tools.clock.now()

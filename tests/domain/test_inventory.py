@@ -4,7 +4,7 @@ import pytest
 
 from consent_sync.domain.consent import Node
 from consent_sync.domain.identity import Side
-from consent_sync.domain.inventory import Inventory, lacks, newcomers
+from consent_sync.domain.inventory import Inventory, Newcomers, lacks, newcomers
 from consent_sync.domain.mapping import SyncMode
 from consent_sync.domain.profile import TableStructure
 from tests.doubles.mappings import EMAIL, MARKETING, SPORT, a_line, a_mapping
@@ -49,13 +49,13 @@ def test_what_a_line_names_and_nobody_has(line: object, expected: list[object]) 
 def test_silence_and_empty_lists_say_nothing(inventory: Inventory) -> None:
     """A key without rights sees nothing, and nothing has vanished for it."""
     assert list(lacks(a_line("X", Node("y", "z", "o")), inventory)) == []
-    assert newcomers(a_mapping(), [], inventory).places == ()
+    assert newcomers([a_mapping()], {"brand-a": inventory}) == {"brand-a": Newcomers()}
 
 
 def test_what_is_in_no_mapping_is_new() -> None:
     """Subscriptions, purposes, and values below the purpose that a mapping puts them under."""
     mapping = a_mapping(a_line("Newsletter", SPORT))
-    found = newcomers(mapping, [], FULL)
+    found = newcomers([mapping], {"brand-a": FULL})["brand-a"]
 
     assert found.subscriptions == ("Other",)
     assert found.places == (Node("", "deals"), Node("ads"), Node("marketing", "topics", "news"))
@@ -64,7 +64,7 @@ def test_what_is_in_no_mapping_is_new() -> None:
 def test_line_that_is_off_is_mapped() -> None:
     """Somebody has decided about it."""
     mapping = a_mapping(a_line("Other", Node("ads"), SyncMode.OFF), a_line("Newsletter", MARKETING))
-    found = newcomers(mapping, [], FULL)
+    found = newcomers([mapping], {"brand-a": FULL})["brand-a"]
 
     assert found.subscriptions == ()
     assert Node("ads") not in found.places
@@ -74,8 +74,8 @@ def test_newcomer_is_told_to_one_mapping_only() -> None:
     """Two mappings of one table or organisation share what they map, and one of them hears of it."""
     first = a_mapping(a_line("Newsletter", EMAIL), name="a")
     second = a_mapping(a_line("Other", MARKETING), name="b", table="Members")
-    told = newcomers(first, [first, second], FULL)
-    silent = newcomers(second, [first, second], FULL)
+    found = newcomers([second, first], {"a": FULL, "b": FULL})
+    told, silent = found["a"], found["b"]
 
     assert told.subscriptions == ("Other",)
     assert Node("marketing") not in told.places

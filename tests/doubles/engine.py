@@ -25,6 +25,7 @@ from consent_sync.domain.verdicts import Entry
 from consent_sync.ports.receiver import Arrival
 from consent_sync.ports.store import Settlement, Sight, StoredEvent, StoredItem, Turn
 from consent_sync.services.progress import TurnTools
+from consent_sync.services.stops import LineStops
 from consent_sync.services.turn import TurnRun
 from tests.doubles.clock import EvenChance, SettableClock
 from tests.doubles.platforms import ActitoWorld, Crash, DidomiWorld
@@ -99,6 +100,7 @@ class Engine:
         self.didomi = didomi or DidomiWorld(self.clock)
         self.contents = Contents()
         self.observer = SilentObserver()
+        self.stops = LineStops()
         self.lanes: dict[Subject, Lane] = {}
         self.crash_at_settle = False
         self.crash_at_announce = False
@@ -163,6 +165,7 @@ class Engine:
             rules=self.rules,
             retry=self.retry,
             observer=self.observer,
+            stops=self.stops,
         )
         try:
             return await TurnRun(tools, turn, self.mapping, None).end()

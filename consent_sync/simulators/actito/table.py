@@ -66,6 +66,18 @@ class Table:
         except KeyError:
             raise RefusalError(400, f"unknown attribute {name!r}") from None
 
+    def add_subscription(self, name: str) -> None:
+        """Give the table one more subscription; nobody is subscribed to it."""
+        self._names |= {name}
+        self.subscriptions = (*self.subscriptions, name)
+
+    def remove_subscription(self, name: str) -> None:
+        """Take a subscription away, with what everybody held; a rename is this and an addition."""
+        self._names -= {name}
+        self.subscriptions = tuple(each for each in self.subscriptions if each != name)
+        for profile in self.profiles.values():
+            profile.subscriptions.pop(name, None)
+
     def is_mandatory(self, attribute: Attribute) -> bool:
         """Tell whether a profile must have a value, by the table or by the switch."""
         return attribute.mandatory or attribute.name in self._switches.mandatory_attributes
