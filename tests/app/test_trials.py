@@ -295,3 +295,18 @@ def test_the_gate_remembers_what_it_said(tmp_path: Path, monkeypatch: pytest.Mon
     assert gate.problems(tmp_path / "brand-a.yaml", mapping()) == ()
     (tmp_path / "brand-a.tests.yaml").unlink()
     assert gate.problems(tmp_path / "brand-a.yaml", mapping()) == ()
+
+
+async def test_a_fault_of_ours_is_a_failed_test(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the program stumbles over, the service that runs the tests goes on."""
+
+    def stumble(*_: object) -> None:
+        raise KeyError("nobody thought of it")
+
+    monkeypatch.setattr("consent_sync.app.trial_play.fold_profile_reading", stumble)
+    (found,) = await results(tmp_path, FAILING)
+
+    assert not found.passed
+    assert found.refused == "the program could not play it (KeyError); report it"

@@ -83,6 +83,9 @@ def test_everything_a_file_can_say(tmp_path: Path) -> None:
         ("{Newsletter: false, DailyDeals: none}", "{}", 16, Code.MISSING_KEY),
         ("name: a sentence", "name: a sentence\n    name: two", 3, Code.DUPLICATE_KEY),
         ("name: a sentence", "name: &x a sentence", 2, Code.ALIAS),
+        ("person: ada@example.com", 'person: "a\\0b"', 4, Code.INVALID_NAME),
+        ("tier: gold, vip", 'tier: "\\ud800", vip', 7, Code.INVALID_NAME),
+        ("age: 42", '"\\ud800": 42', 7, Code.INVALID_NAME),
         ("subscriptions: {Newsletter: true}", "profile: false\n      subscriptions: {Newsletter: true}", 6, Code.WRONG_VALUE),
     ],
 )  # fmt: skip
@@ -152,3 +155,15 @@ def test_a_file_that_cannot_be_read_is_a_problem(tmp_path: Path) -> None:
     file = read_trials(tmp_path / "brand-a.tests.yaml", MAPPING)
 
     assert [one.code for one in file.problems] == [Code.UNREADABLE]
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "circle.json", "secret.json", "/etc/hostname"])
+def test_bodies_that_cannot_be_read_are_problems(tmp_path: Path, name: str) -> None:
+    """Names that are too long, links in a circle or to the outside are told, never followed."""
+    (tmp_path / "circle.json").symlink_to(tmp_path / "circle.json")
+    (tmp_path / "secret.json").symlink_to("/etc/hostname")
+    file = read(
+        tmp_path, GOOD.replace("- actito: {Newsletter: false}", f"- actito_payload: {name}")
+    )
+
+    assert [one.code for one in file.problems] == [Code.TEST_PAYLOAD]

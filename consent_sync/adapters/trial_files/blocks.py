@@ -74,9 +74,9 @@ class Blocks:
         self.complain(Code.MISSING_KEY, place, f"no key `{key}`", f"`{key}`: {meaning}")
 
     def text(self, tree: Tree, what: str) -> str:
-        """Return a text that is not empty."""
+        """Return a text that is not empty and can be printed."""
         if isinstance(tree, Scalar) and tree.kind is Kind.TEXT and tree.text.strip():
-            return tree.text
+            return tree.text if self._printable(tree.text, tree.place) else ""
         self._wrong_type(tree, what)
         return ""
 
@@ -110,7 +110,7 @@ class Blocks:
     def scalar(self, tree: Tree) -> profile.Scalar | None:
         """Return a text, number or truth as a profile or metadata holds it."""
         if isinstance(tree, Scalar) and tree.kind is Kind.TEXT:
-            return tree.text
+            return tree.text if self._printable(tree.text, tree.place) else None
         if isinstance(tree, Scalar) and tree.kind is Kind.TRUTH:
             return tree.text.casefold() == "true"
         if isinstance(tree, Scalar) and tree.kind is Kind.NUMBER:
@@ -129,7 +129,11 @@ class Blocks:
         if not isinstance(tree, Keys):
             self._wrong_type(tree, what)
             return {}
-        found = ((key, read(entry.value), entry.place) for key, entry in tree.entries.items())
+        found = (
+            (key, read(entry.value), entry.place)
+            for key, entry in tree.entries.items()
+            if self._printable(key, entry.place)
+        )
         return {key: (value, place) for key, value, place in found if value is not None}
 
     def by_line(
@@ -145,6 +149,13 @@ class Blocks:
         found = f"`{shown(name)}`, which is no line of the mapping"
         expected = f"one of {', '.join(_few(known))}"
         self.complain(Code.TEST_LINE, place, found, expected, nearest_word(name, known))
+        return False
+
+    def _printable(self, text: str, place: Place) -> bool:
+        if text.isprintable():
+            return True
+        found = f"`{shown(text)}` with a character that cannot be printed"
+        self.complain(Code.INVALID_NAME, place, found, "printable characters only")
         return False
 
     def _wrong_type(self, tree: Tree, expected: str) -> None:

@@ -65,7 +65,11 @@ def trials_path(mapping_file: Path) -> Path | None:
     """Return the file of tests beside a mapping file, None where there is none; touches the disk."""
     for suffix in (".tests.yaml", ".tests.yml"):
         path = mapping_file.with_name(mapping_file.stem + suffix)
-        if path.exists():
+        try:
+            if path.exists():
+                return path
+        except OSError:
+            # Reading it will tell what is wrong.
             return path
     return None
 
@@ -190,16 +194,17 @@ class _Reader:
         if not name:
             return b""
         expected = "a file of at most 8 MiB inside the folder of the mapping files"
-        path = (folder / name).resolve()
-        if not path.is_relative_to(folder.resolve()) or not path.is_file():
-            found = f"`{shown(name)}`, which is no file there"
+        try:
+            path = (folder / name).resolve()
+            inside = path.is_relative_to(folder.resolve()) and path.is_file()
+            body = _bytes_of(path) if inside else None
+        except (OSError, RuntimeError) as error:
+            # Names that are too long, links in a circle, rights that are missing.
+            found = f"`{shown(name)}`, which cannot be read ({type(error).__name__})"
             self._blocks.complain(Code.TEST_PAYLOAD, tree.place, found, expected)
             return b""
-        try:
-            with path.open("rb") as stream:
-                body = stream.read(MAX_PAYLOAD + 1)
-        except OSError as error:
-            found = f"`{shown(name)}`, which cannot be read: {error.strerror}"
+        if body is None:
+            found = f"`{shown(name)}`, which is no file there"
             self._blocks.complain(Code.TEST_PAYLOAD, tree.place, found, expected)
             return b""
         if len(body) > MAX_PAYLOAD:
@@ -268,6 +273,11 @@ class _Reader:
             for number, (word, place) in enumerate(words, 1)
             if word is not None
         ]
+
+
+def _bytes_of(path: Path) -> bytes:
+    with path.open("rb") as stream:
+        return stream.read(MAX_PAYLOAD + 1)
 
 
 def plain_text(value: Plain) -> str:
