@@ -337,7 +337,6 @@ def test_regulation_in_capitals_is_refused() -> None:
         ("just words\n", Code.WRONG_TYPE, "brand-a.yaml:1:1"),
         (HEAD + "---\n" + HEAD, Code.DOCUMENTS, "brand-a.yaml:9:1"),
         ("%YAML 1.1\n---\n" + HEAD, Code.SYNTAX, "brand-a.yaml:1:1"),
-        ("name: a: b\n", Code.SYNTAX, "brand-a.yaml:1:8"),
         ("name: 'brand\n", Code.SYNTAX, "brand-a.yaml:1:7"),
         (HEAD + "mappings:\n  - {id: A,\n", Code.SYNTAX, "brand-a.yaml:10:1"),
         (HEAD + "mappings:\n  - {id: A,\n    value: B\n", Code.SYNTAX, "brand-a.yaml:10:5"),

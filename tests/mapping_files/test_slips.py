@@ -132,6 +132,56 @@ def test_place_behind_a_slip_is_that_of_the_file_as_it_is() -> None:
     ]
 
 
+def test_line_that_cannot_be_read_hides_no_other_mistake() -> None:
+    """It is left out with what stands below it, and nothing is said to be missing for that."""
+    text = (
+        FULL.replace("  entity_id: acme", "  entity_id: 'acme")
+        .replace("  - id: Newsletter", "  - id: [Newsletter")
+        .replace("sync: two-way", "sync: twoway")
+        .replace("normalise: lower", "normalise: lowre")
+        .replace("option:", "optoin:")
+    )
+    found = [(one.code, one.place.line) for one in read(text).problems]
+
+    assert found == [
+        (Code.SYNTAX, 8),
+        (Code.WRONG_VALUE, 16),
+        (Code.SYNTAX, 22),
+        (Code.UNKNOWN_KEY, 31),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "found", "expected"),
+    [
+        ("contact: Team: privacy", "a second `:` on the line", "'Team: privacy'"),
+        ("contact: it's: mine", "a second `:` on the line", "'it''s: mine'"),
+        ("contact: @privacy", "a text that starts with `@`", "'@privacy'"),
+    ],
+)
+def test_text_that_wants_quotes_is_shown_with_them(text: str, found: str, expected: str) -> None:
+    """What is to be written stands ready to copy."""
+    told = problem(WHOLE.replace("contact: privacy@example.com", text), Code.SYNTAX)
+
+    assert (told.found, told.nearest) == (found, expected)
+
+
+def test_file_that_cannot_be_guessed_at_tells_its_first_error() -> None:
+    """Where line after line cannot be read, a hundred errors would help nobody."""
+    found = read(WHOLE + "".join(f"{{ {number}\n" for number in range(50))).problems
+
+    assert [one.code for one in found] == [Code.SYNTAX]
+
+
+def test_huge_nonsense_is_not_judged_for_ever() -> None:
+    """After a thousand problems the rest of a file is left alone, however large it is."""
+    text = "a: [" + "*a, " * 1_250_000 + "]\n"
+    found = read(text).problems
+
+    assert len(found) == 1001
+    assert Code.TOO_MANY in {one.code for one in found}
+
+
 @pytest.mark.parametrize("slip", ["\t", NBSP, "\u2003"])
 @pytest.mark.parametrize("number", range(len(FULL.splitlines())))
 def test_slip_on_any_line_is_found_and_puts_nothing_in_force(slip: str, number: int) -> None:

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from consent_sync.adapters.hosted_connector.configuration import Configuration, HostedLine
 from consent_sync.adapters.hosted_connector.faults import faults, repaired
+from consent_sync.adapters.mapping_files.documents import read_document
 from consent_sync.adapters.mapping_files.paths import likely_path, readings, why_no_path
 from consent_sync.adapters.mapping_files.problems import (
     Code,
@@ -21,7 +22,6 @@ from consent_sync.adapters.mapping_files.problems import (
     nearest_word,
     shown,
 )
-from consent_sync.adapters.mapping_files.reading import read_document
 from consent_sync.adapters.mapping_files.text import MAX_BYTES
 from consent_sync.adapters.mapping_files.tree import Items, Keys, Kind, Scalar, Tree
 from consent_sync.domain.consent import Node

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from consent_sync.adapters.mapping_files.checks import across, effects
 from consent_sync.adapters.mapping_files.complaints import Complaints, plain
+from consent_sync.adapters.mapping_files.documents import read_document
 from consent_sync.adapters.mapping_files.problems import (
     MOST_PROBLEMS,
     WHOLE_FILE,
@@ -19,7 +20,6 @@ from consent_sync.adapters.mapping_files.problems import (
     at_most,
     in_order,
 )
-from consent_sync.adapters.mapping_files.reading import read_document
 from consent_sync.adapters.mapping_files.schema import AttributesSection, MappingFile
 from consent_sync.adapters.mapping_files.text import MAX_BYTES
 from consent_sync.adapters.mapping_files.tree import Items, Keys, Kind, Scalar
@@ -75,12 +75,20 @@ def read_mapping(file: str, data: bytes) -> FileReading:
         found += effects(content, root, say)
     except ValidationError as error:
         found = at_most([*found, *say.of(error)])
+    if document.partial:
+        found = [problem for problem in found if not _left_by_a_gap(problem)]
     problems = in_order(problem for problem in found if not problem.warning)
     mapping = _mapping(file, content, root) if content is not None and not problems else None
     warnings = in_order(problem for problem in found if problem.warning)
     name, place = _name(root)
     line = document.lines[place.line - 1] if place.line else ""
     return FileReading(file, name, mapping, problems, warnings, place, line, say=say)
+
+
+def _left_by_a_gap(problem: Problem) -> bool:
+    """Say whether lines that were left out may be the only cause of a problem."""
+    nothing = problem.code is Code.WRONG_TYPE and problem.found == "nothing"
+    return nothing or problem.code in {Code.MISSING_KEY, Code.EMPTY_LIST, Code.SELECTOR}
 
 
 def _unreadable(file: str, found: str) -> FileReading:

@@ -31,13 +31,9 @@ from consent_sync.adapters.mapping_files.problems import (
     shown,
 )
 from consent_sync.adapters.mapping_files.slips import (
-    TAB_WIDTHS,
     Repaired,
-    misleads,
-    repaired,
 )
 from consent_sync.adapters.mapping_files.syntax import syntax_place, syntax_words
-from consent_sync.adapters.mapping_files.text import decoded
 from consent_sync.adapters.mapping_files.tree import (
     Entry,
     Items,
@@ -64,11 +60,16 @@ _KINDS: Final = {
 
 
 class Document(NamedTuple):
-    """A file's lines, its tree (None when it cannot be read at all) and what is wrong so far."""
+    """A file's lines, its tree (None when it cannot be read at all) and what is wrong so far.
+
+    `partial` says that lines which cannot be read were left out, so that something may be missing
+    in the tree that stands in the file.
+    """
 
     lines: list[str]
     root: Keys | None
     problems: list[Problem]
+    partial: bool = False
 
 
 class _StopError(Exception):
@@ -79,67 +80,24 @@ class _StopError(Exception):
         self.problem = problem
 
 
-def read_document(file: str, data: bytes) -> Document:
-    """Read the bytes of a file; everything wrong with their form is among the problems."""
-    text, lines, wrong = decoded(file, data)
-    if wrong is not None:
-        return Document(lines, None, [wrong])
-    first = _parsed(_Reader(file, lines), text)
-    if not first.stopped and not any(map(misleads, lines)):
-        return first.document
-    return _read_repaired(file, lines) or first.document
-
-
-class _Parsed(NamedTuple):
-    """A document, and whether the parser could not read to its end."""
+class Parsed(NamedTuple):
+    """A document, and the syntax error that kept the parser from its end, if one did."""
 
     document: Document
-    stopped: bool
+    stopped: Problem | None = None
 
 
-def _parsed(reader: "_Reader", text: str) -> _Parsed:
-    lines = reader.lines
+def parsed(file: str, lines: list[str], better: Sequence[Repaired] = ()) -> Parsed:
+    """Read the lines of a file, or these better ones, which are told as if they were the file's."""
+    reader = _Reader(file, lines, better)
+    text = "\n".join([line.text for line in better] if better else lines)
     try:
         reader.refuse_directives()
-        return _Parsed(Document(lines, reader.read(text), reader.problems), stopped=False)
+        return Parsed(Document(lines, reader.read(text), reader.problems))
     except _StopError as stop:
-        return _Parsed(Document(lines, None, [*reader.problems, stop.problem]), stopped=False)
+        return Parsed(Document(lines, None, [*reader.problems, stop.problem]))
     except YAMLError as error:
-        found = [*reader.problems, reader.syntax(text, error)]
-        return _Parsed(Document(lines, None, found), stopped=True)
-
-
-def _read_repaired(file: str, lines: list[str]) -> Document | None:
-    """Read the file without its slips, None when it has none; the slips stand among the problems."""
-    attempts: list[Document] = []
-    for width in TAB_WIDTHS:
-        better = [repaired(line, width) for line in lines]
-        told = _slips(file, better, lines)
-        if not told:
-            return None
-        again = _parsed(_Reader(file, lines, better), "\n".join(line.text for line in better))
-        spoiled = {problem.place.line for problem in told}
-        others = [one for one in again.document.problems if one.place.line not in spoiled]
-        found = others if again.stopped else again.document.problems
-        attempts.append(Document(lines, again.document.root, told + found))
-        if not again.stopped or all(one.code is not Code.TABS for one in told):
-            return attempts[-1]
-    return attempts[0]
-
-
-def _slips(file: str, better: Sequence[Repaired], lines: list[str]) -> list[Problem]:
-    return [
-        Problem(
-            slip.code,
-            file,
-            Place(number, slip.column),
-            slip.found,
-            slip.expected,
-            text=shown(lines[number - 1]),
-        )
-        for number, line in enumerate(better, 1)
-        for slip in line.slips
-    ]
+        return Parsed(Document(lines, None, reader.problems), reader.syntax(text, error))
 
 
 class _Reader:

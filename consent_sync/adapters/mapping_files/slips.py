@@ -23,6 +23,9 @@ _BLANKS: Final = re.compile(
 )
 _INVISIBLE_START: Final = re.compile(f"[ \t]*[{_INVISIBLE}]")
 _NO_SPACE: Final = re.compile(rf"^( *(?:- +)?)({_KEYS}):(?=[^\s])")
+_UNQUOTED: Final = re.compile(
+    rf"^ *(?:- +)?(?:{_KEYS}): +(?P<text>[@`%].*|[^\s'\"\[{{#&*!|>@`%][^#]*?: .*)$"
+)
 _DASH: Final = re.compile(rf"^( *)-(?=(?:{_KEYS}):)")
 
 
@@ -33,6 +36,7 @@ class Slip(NamedTuple):
     column: int
     found: str
     expected: str
+    nearest: str = ""
 
 
 @dataclass(slots=True)
@@ -56,7 +60,24 @@ def repaired(line: str, tab_width: int) -> Repaired:
     if (key := _NO_SPACE.match(done.text)) is not None:
         words = f"`{key[2]}:` without a space behind it"
         _insert_space(done, _NO_SPACE, words, f"`{key[2]}: ` and then the value")
+    _put_in_quotes(done)
     return done
+
+
+def _put_in_quotes(done: Repaired) -> None:
+    """Quote a text that holds a second `: `, or starts with a letter that YAML keeps for itself."""
+    value = _UNQUOTED.match(done.text)
+    if value is None:
+        return
+    text = value["text"].rstrip()
+    quoted = "'" + text.replace("'", "''") + "'"
+    at = value.start("text")
+    second = text.find(": ")
+    column = at + 1 + (second if second > 0 else 0) - (done.added if at > done.after else 0)
+    found = "a second `:` on the line" if second > 0 else f"a text that starts with `{text[0]}`"
+    done.slips.append(Slip(Code.SYNTAX, column, found, "the whole text in quotes", quoted))
+    done.text = done.text[:at] + quoted
+    _lengthen(done, at, 1)
 
 
 def misleads(line: str) -> bool:

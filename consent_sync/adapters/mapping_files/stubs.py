@@ -5,8 +5,8 @@ import shutil
 from pathlib import Path
 from typing import Final
 
+from consent_sync.adapters.mapping_files.documents import read_document
 from consent_sync.adapters.mapping_files.files import read_mapping
-from consent_sync.adapters.mapping_files.reading import read_document
 from consent_sync.adapters.mapping_files.scalars import scalar, selector
 from consent_sync.domain.consent import Node
 from consent_sync.domain.errors import ConsentSyncError

@@ -25,8 +25,15 @@ _HINTS: Final = {
     "expected ',' or ']'": ("`[` without its end", "a `,` between entries, and a closing `]`"),
     "mapping keys are not allowed here": ("a bare `?`", "a value; put a text with it in quotes"),
     "sequence entries are not allowed here": ("`- ` here", "`- ` at the start of a line"),
+    "<block end>": (
+        "a line that stands further in or out than the lines it belongs to",
+        "as many spaces before it as before the keys beside it",
+    ),
     "anchor": ("a bare `&` or `*`", "the text in quotes"),
 }
+_BEGINS_BEFORE: Final = ("end of stream", "expected ','", "could not find expected ':'")
+"""Errors that are noticed further down than where one must look."""
+
 _START: Final = re.compile(r"found character (['\"])(.+?)\1 that cannot start any token")
 _KEY: Final = re.compile(r"^( *)((?:- +)?)([\w-]+):(?: |$)")
 
@@ -59,8 +66,8 @@ def syntax_place(error: MarkedYAMLError, lines: list[str]) -> Place:
     if error.problem_mark is None:
         return Place()
     problem = str(error.problem)
-    never_closed = any(words in problem for words in ("end of stream", "expected ','"))
-    mark = error.context_mark if never_closed and error.context_mark else error.problem_mark
+    begins_before = any(words in problem for words in _BEGINS_BEFORE)
+    mark = error.context_mark if begins_before and error.context_mark else error.problem_mark
     line = mark.line + 1
     while line > 1 and not "".join(lines[line - 1 : line]).strip():
         line -= 1

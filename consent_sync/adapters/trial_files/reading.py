@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from consent_sync.adapters.mapping_files.documents import read_document
 from consent_sync.adapters.mapping_files.problems import (
     WHOLE_FILE,
     Code,
@@ -12,7 +13,6 @@ from consent_sync.adapters.mapping_files.problems import (
     in_order,
     shown,
 )
-from consent_sync.adapters.mapping_files.reading import read_document
 from consent_sync.adapters.mapping_files.text import MAX_BYTES
 from consent_sync.adapters.mapping_files.tree import Entry, Items, Keys, Tree
 from consent_sync.adapters.trial_files.blocks import Blocks
