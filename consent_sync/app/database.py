@@ -9,7 +9,9 @@ from consent_sync.adapters.key_file import KEY_BYTES, load_or_make_key
 from consent_sync.adapters.notebook import SqliteNotebook
 from consent_sync.adapters.storage.memory import MemoryStore
 from consent_sync.adapters.storage.migrate import bring_up_to_date
+from consent_sync.adapters.storage.past import SqlitePast
 from consent_sync.adapters.storage.postgres.migrate import keep_key, migrate
+from consent_sync.adapters.storage.postgres.past import PostgresPast
 from consent_sync.adapters.storage.postgres.reader import PostgresReader
 from consent_sync.adapters.storage.postgres.store import PostgresStore
 from consent_sync.adapters.storage.reader import SqliteReader
@@ -18,6 +20,7 @@ from consent_sync.adapters.telemetry import Fingerprint
 from consent_sync.app.settings import Settings
 from consent_sync.domain.errors import StoreError
 from consent_sync.ports.clock import Clock
+from consent_sync.ports.past import Past
 from consent_sync.ports.store import Store
 
 Reader: TypeAlias = SqliteReader | PostgresReader
@@ -59,6 +62,13 @@ def reader_of_database(settings: Settings) -> Reader:
     if is_shared(settings):
         return PostgresReader(settings.database_url)
     return SqliteReader(database_file(settings))
+
+
+def past_of(settings: Settings) -> Past:
+    """Return a long look into the database, to be closed; raise StoreError."""
+    if is_shared(settings):
+        return PostgresPast(settings.database_url)
+    return SqlitePast(database_file(settings))
 
 
 def database_file(settings: Settings) -> Path:

@@ -13,8 +13,8 @@ from typing import Final
 
 from consent_sync.adapters.actito.webhook import ActitoReceiver
 from consent_sync.adapters.didomi.webhook import DidomiReceiver
-from consent_sync.adapters.storage.gathering import Gathering
 from consent_sync.adapters.storage.keys import person_key
+from consent_sync.adapters.storage.sorting import Sorting
 from consent_sync.app.rerun import Rerun, World
 from consent_sync.domain.consent import Choice
 from consent_sync.domain.errors import RefusedError
@@ -26,6 +26,7 @@ from consent_sync.domain.rules import Rules
 from consent_sync.domain.state import PersonState
 from consent_sync.domain.translate import choice_from_subscription
 from consent_sync.domain.versions import differences
+from consent_sync.ports.past import Past
 from consent_sync.ports.store import StoredEvent
 from consent_sync.services.intake import everywhere, real
 
@@ -77,14 +78,14 @@ class WhatIf:
 
     def __init__(
         self,
-        gathering: Gathering,
+        past: Past,
         pairs: Sequence[Pair],
         rules: Rules,
         now: Micros,
         whose: Callable[[Mapping], str],
         in_force: Sequence[Mapping] = (),
     ) -> None:
-        self._gathering = gathering
+        self._past = past
         self._pairs = {pair.new.name: pair for pair in pairs}
         self._narrow = {pair.new.name: _narrowed(pair) for pair in pairs}
         self._rules = rules
@@ -99,22 +100,36 @@ class WhatIf:
 
     async def rows(self, since: Micros) -> AsyncIterator[Row]:
         """Yield every line of every person heard of since then; raises StoreError."""
-        self.events = self._gathering.gather(since, self._keys)
-        for key, numbers in self._gathering.groups():
-            chunks = self._chunks(numbers)
-            first = next(chunks)
-            for pair, subject in self._named(first[0]):
-                if person_key(subject) == key and self._belongs(pair, subject):
-                    for row in await self._compare(pair, subject, first, chunks):
-                        yield row
-                    break
+        sorting = Sorting()
+        try:
+            await self._gather(since, sorting)
+            for key, numbers in sorting.groups():
+                found = await self._person(key, numbers)
+                for row in found:
+                    yield row
+        finally:
+            sorting.close()
+
+    async def _gather(self, since: Micros, sorting: Sorting) -> None:
+        async for page in self._past.pages(since):
+            self.events += len(page)
+            named = [
+                (person_key(subject), event.id)
+                for event in page
+                for _, subject in await self._named(event)
+            ]
+            sorting.add(named)
+
+    async def _person(self, key: bytes, numbers: Iterator[int]) -> Sequence[Row]:
+        first = await self._chunk(numbers)
+        for pair, subject in await self._named(first[0]) if first else ():
+            if person_key(subject) == key and await self._belongs(pair, subject):
+                return await self._compare(pair, subject, first, numbers)
+        return ()
 
     # --- whom an event is about ---
 
-    def _keys(self, event: StoredEvent) -> list[bytes]:
-        return [person_key(subject) for _, subject in self._named(event)]
-
-    def _named(self, event: StoredEvent) -> list[tuple[Pair, Subject]]:
+    async def _named(self, event: StoredEvent) -> list[tuple[Pair, Subject]]:
         """Return the persons an event names in the edited mappings; none when it is unreadable."""
         try:
             if event.source is Side.DIDOMI:
@@ -129,12 +144,12 @@ class WhatIf:
             if pair is None:
                 return []
             arrivals = self._actito.arrivals(event.body, pair.new.key_attribute)
-            owners = (self._owner(pair.new, arrival.names) for arrival in arrivals)
+            owners = [await self._owner(pair.new, arrival.names) for arrival in arrivals]
             return [(pair, Subject(pair.new.name, person)) for person in owners if real(person)]
         except RefusedError:
             return []
 
-    def _owner(self, mapping: Mapping, names: Names) -> str:
+    async def _owner(self, mapping: Mapping, names: Names) -> str:
         person = person_from_actito_key(names.actito_key, mapping.normalise)
         if real(person) or not names.profile_id:
             return person
@@ -142,11 +157,11 @@ class WhatIf:
         if place not in self._profiles:
             if len(self._profiles) >= _REMEMBERED_PROFILES:
                 self._profiles.clear()
-            found = self._gathering.find_profile(*place)
+            found = await self._past.find_profile(*place)
             self._profiles[place] = found or ""
         return self._profiles[place]
 
-    def _belongs(self, pair: Pair, subject: Subject) -> bool:
+    async def _belongs(self, pair: Pair, subject: Subject) -> bool:
         """Say whether the event was this account's, where there are several.
 
         A Didomi event does not say whose it is; that somebody of the account is known does.
@@ -154,11 +169,14 @@ class WhatIf:
         if not self._several:
             return True
         same = [one for one in self._in_force if self._whose(one) == self._whose(pair.new)]
-        return any(self._gathering.person(Subject(one.name, subject.person)) for one in same)
+        for one in same:
+            if await self._past.person(Subject(one.name, subject.person)) is not None:
+                return True
+        return False
 
-    def _chunks(self, numbers: Iterator[int]) -> Iterator[list[StoredEvent]]:
-        while chunk := list(islice(numbers, _TURN_EVENTS)):
-            yield self._gathering.events(chunk)
+    async def _chunk(self, numbers: Iterator[int]) -> Sequence[StoredEvent]:
+        chunk = list(islice(numbers, _TURN_EVENTS))
+        return await self._past.events_by_numbers(chunk) if chunk else ()
 
     # --- what they make of it ---
 
@@ -166,10 +184,10 @@ class WhatIf:
         self,
         pair: Pair,
         subject: Subject,
-        first: list[StoredEvent],
-        others: Iterator[list[StoredEvent]],
+        chunk: Sequence[StoredEvent],
+        others: Iterator[int],
     ) -> list[Row]:
-        state, seen = self._known(pair, subject, first[0])
+        state, seen = await self._known(pair, subject, chunk[0])
 
         def run(mapping: Mapping) -> Rerun:
             world = World.of(subject, pair.old, state, seen, self._now)
@@ -179,12 +197,13 @@ class WhatIf:
         # A mapping that is new decides nothing today.
         before, after = run(old or new), run(new)
         runs = [before, after] if pair.old is not None else [after]
-        for chunk in (first, *others):
+        while chunk:
             for one in runs:
                 await one.take(chunk)
+            chunk = await self._chunk(others)
         return list(_rows(pair, subject, before, after))
 
-    def _known(
+    async def _known(
         self, pair: Pair, subject: Subject, event: StoredEvent
     ) -> tuple[PersonState, ProfileReading | None]:
         if pair.old is None:
@@ -192,11 +211,11 @@ class WhatIf:
         known = subject
         if pair.old.normalise is not pair.new.normalise:
             # Under the version in force the person goes by another key.
-            found = self._under_old_key(pair.old, event)
+            found = await self._under_old_key(pair.old, event)
             known = found if found is not None else subject
-        state = self._gathering.person(known) or PersonState()
+        state = await self._past.person(known) or PersonState()
         new_lines = {line.id for line in pair.new.lines} - {line.id for line in pair.old.lines}
-        records = self._gathering.timeline(known, _NEWEST_RECORDS) if new_lines else []
+        records = await self._past.timeline(known, _NEWEST_RECORDS) if new_lines else []
         readings = (
             fact
             for record in records
@@ -205,12 +224,12 @@ class WhatIf:
         )
         return state, next(readings, None)
 
-    def _under_old_key(self, old: Mapping, event: StoredEvent) -> Subject | None:
+    async def _under_old_key(self, old: Mapping, event: StoredEvent) -> Subject | None:
         if event.source is Side.DIDOMI:
             names = self._didomi.arrivals(event.body)[0].names
             return next(iter(everywhere(names.ouid, [old])), None)
         names = self._actito.arrivals(event.body, old.key_attribute)[0].names
-        person = self._owner(old, names)
+        person = await self._owner(old, names)
         return Subject(old.name, person) if real(person) else None
 
 

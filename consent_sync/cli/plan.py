@@ -109,19 +109,18 @@ async def _rows(
     found: "Planned",
     now: "Micros",
 ) -> "AsyncIterator[Row]":
-    from consent_sync.adapters.storage.gathering import Gathering
     from consent_sync.app.accounts import owner
     from consent_sync.app.bootstrap import rules_of
-    from consent_sync.app.database import database_file
+    from consent_sync.app.database import past_of
     from consent_sync.app.planning import pairs
     from consent_sync.app.whatif import WhatIf
     from consent_sync.cli.surroundings import reader_of
 
     reader_of(settings)
-    gathering = Gathering(database_file(settings))
+    past = past_of(settings)
     try:
         what_if = WhatIf(
-            gathering,
+            past,
             pairs(planned),
             rules_of(settings),
             now,
@@ -133,4 +132,4 @@ async def _rows(
             yield row
         found.events = what_if.events
     finally:
-        gathering.close()
+        await past.close()

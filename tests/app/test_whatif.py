@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from consent_sync.adapters.storage.gathering import Gathering
+from consent_sync.adapters.storage.past import SqlitePast
 from consent_sync.app.whatif import Effect
-from consent_sync.domain.identity import Normalise
-from tests.app.village import BEGIN, HEAD, LINES, Village, effects, mapping
+from consent_sync.domain.errors import StoreError
+from consent_sync.domain.identity import Normalise, Subject
+from tests.app.village import HEAD, LINES, Village, effects, mapping
 
 RAISED, LOWERED, UNCHANGED = Effect.RAISED, Effect.LOWERED, Effect.UNCHANGED
 HELD = Effect.HELD
@@ -194,10 +195,10 @@ async def test_a_server_that_starts_meanwhile_is_noticed(village: Village, tmp_p
     """A file that was read as if it never changed is not trusted when somebody begins to write."""
     await village.chooses(ADA, email=True)
     await village.store.close()
-    gathering = Gathering(tmp_path / "store.db")
+    past = SqlitePast(tmp_path / "store.db")
     await village.store.open()
     try:
-        with pytest.raises(Exception, match="run the command again"):
-            gathering.gather(BEGIN, lambda event: [])
+        with pytest.raises(StoreError, match="run the command again"):
+            await past.person(Subject("brand-a", ADA))
     finally:
-        gathering.close()
+        await past.close()

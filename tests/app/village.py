@@ -10,7 +10,7 @@ import orjson
 from consent_sync.adapters.actito.webhook import ActitoReceiver
 from consent_sync.adapters.didomi.webhook import DidomiReceiver
 from consent_sync.adapters.mapping_files import read_mapping
-from consent_sync.adapters.storage.gathering import Gathering
+from consent_sync.adapters.storage.past import SqlitePast
 from consent_sync.adapters.storage.sqlite import SqliteStore
 from consent_sync.adapters.worlds.clock import EvenChance, HandClock
 from consent_sync.adapters.worlds.consents import ConsentWorld
@@ -143,12 +143,12 @@ class Village:
         """Return what these mappings would do instead."""
         await self.store.check()
         old = {one.name: one for one in self.in_force}
-        gathering = Gathering(self.path)
+        past = SqlitePast(self.path)
         pairs = [Pair(old.get(one.name), one) for one in edited]
         whose = (accounts or {}).get
         try:
             found = WhatIf(
-                gathering,
+                past,
                 pairs,
                 Rules(),
                 self.clock.now() + HOUR,
@@ -157,7 +157,7 @@ class Village:
             )
             return [row async for row in found.rows(since)]
         finally:
-            gathering.close()
+            await past.close()
 
 
 def effects(rows: Sequence[Row], line: str) -> dict[str, Effect]:

@@ -8,7 +8,7 @@ from psycopg.rows import TupleRow
 from consent_sync.adapters.storage.codec import decode_record, decode_state
 from consent_sync.adapters.storage.codec_versions import version_of
 from consent_sync.adapters.storage.keys import person_key
-from consent_sync.adapters.storage.postgres.arrays import bytes_array
+from consent_sync.adapters.storage.postgres.arrays import bytes_array, integer_array
 from consent_sync.adapters.storage.postgres.connections import Values
 from consent_sync.adapters.storage.postgres.errors import explained
 from consent_sync.domain.identity import Side, Subject
@@ -89,6 +89,11 @@ class Looking:
             return None
         rows = await self._rows("event_by_number", number=number)
         return _event(rows[0]) if rows else None
+
+    async def events_by_numbers(self, numbers: Sequence[int]) -> Sequence[StoredEvent]:
+        """Return these events, oldest first."""
+        rows = await self._rows("events_by_numbers", numbers=integer_array(numbers))
+        return [_event(row) for row in rows]
 
     async def recent(
         self, *, after: int, limit: int

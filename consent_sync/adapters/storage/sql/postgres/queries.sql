@@ -647,3 +647,10 @@ SELECT value FROM consent_sync.key WHERE name = %(name)s;
 -- Whether a move into this database has begun and not come to its end.
 SELECT 1 FROM consent_sync.move
 WHERE part = 'source' AND NOT EXISTS (SELECT FROM consent_sync.move WHERE part = 'done');
+
+-- name: events_by_numbers
+-- These events, in the order of their arrival.
+SELECT id, source, mapping, type, received_at, body, status, problem, false
+FROM consent_sync.event
+WHERE id = ANY(%(numbers)s)
+ORDER BY id;

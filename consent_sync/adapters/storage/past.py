@@ -1,21 +1,16 @@
-"""Stored events by person, in bounded memory: sorted on the disk, beside the database.
+"""A long look into a SQLite file that another process may own, in short transactions."""
 
-What is sorted are hashes and numbers, in a file that has no name and is gone when it is closed.
-"""
-
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import groupby
-from operator import itemgetter
 from pathlib import Path
 from typing import Final
 
 import apsw
-import orjson
 
 from consent_sync.adapters.storage.connect import explain
 from consent_sync.adapters.storage.keys import person_key
 from consent_sync.adapters.storage.reader import open_reader
+from consent_sync.adapters.storage.sorting import scratch
 from consent_sync.domain.errors import StoreError
 from consent_sync.domain.identity import Subject
 from consent_sync.domain.ledger import LedgerRecord
@@ -24,58 +19,65 @@ from consent_sync.domain.state import PersonState
 from consent_sync.ports.store import StoredEvent
 
 _PAGE: Final = 500
-_CACHE_KIB: Final = 2_048
 
-_TABLE: Final = "CREATE TABLE named (key BLOB NOT NULL, event INTEGER NOT NULL)"
-_INSERT: Final = "INSERT INTO named SELECT unhex(value ->> 0), value ->> 1 FROM json_each(?)"
 _LOGGED: Final = "CREATE TABLE logged (key BLOB PRIMARY KEY, person INTEGER) WITHOUT ROWID"
 _NOTE: Final = "INSERT OR IGNORE INTO logged VALUES (?, ?)"
 _FIND: Final = "SELECT person FROM logged WHERE key = ?"
-_SORTED: Final = "SELECT key, event FROM named ORDER BY key, event"
 
 
-class Gathering:
-    """Looks through stored events, then hands them out person by person; used by one thread.
-
-    Methods raise StoreError.
-    """
+class SqlitePast:
+    """Keeps the promises of `Past`; used by one thread, which it makes wait for the disk."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         # A file that nobody owned when it was opened is read as if it never changed.
         self._alone = not self._log.exists()
         self._reader = open_reader(path)
-        self._scratch = apsw.Connection("")
-        for pragma in ("journal_mode = OFF", "temp_store = FILE", f"cache_size = -{_CACHE_KIB}"):
-            self._scratch.execute(f"PRAGMA {pragma}").fetchall()
-        self._scratch.execute(_TABLE).fetchall()
+        self._scratch = scratch()
         self._scratch.execute(_LOGGED).fetchall()
         self._copy_log()
 
-    def close(self) -> None:
-        """Let go of both files."""
+    async def close(self) -> None:
+        """Let go of the database."""
         self._reader.close()
         self._scratch.close()
 
-    def person(self, subject: Subject) -> PersonState | None:
+    async def pages(self, since: Micros) -> AsyncIterator[Sequence[StoredEvent]]:
+        """Yield every accepted event received since then, in pages."""
+        with self._explained():
+            number = self._reader.number_at(since)
+        while True:
+            with self._explained():
+                page = self._reader.accepted_after(number, _PAGE)
+            if not page:
+                return
+            yield [event for event in page if event.received_at >= since]
+            number = page[-1].id
+
+    async def events_by_numbers(self, numbers: Sequence[int]) -> Sequence[StoredEvent]:
+        """Return these events, oldest first."""
+        with self._explained():
+            return self._reader.events_by_numbers(numbers)
+
+    async def person(self, subject: Subject) -> PersonState | None:
         """Return what is known about a person, None for nobody."""
-        with self.explained():
+        with self._explained():
             number = self._number(subject)
             return None if number is None else self._reader.state_of(number)
 
-    def timeline(self, subject: Subject, limit: int) -> list[LedgerRecord]:
+    async def timeline(self, subject: Subject, limit: int) -> Sequence[LedgerRecord]:
         """Return the newest records of a person, newest first."""
-        with self.explained():
+        with self._explained():
             number = self._number(subject)
             return [] if number is None else self._reader.records_of(number, limit)
 
-    def find_profile(self, mapping: str, profile_id: str) -> str | None:
+    async def find_profile(self, mapping: str, profile_id: str) -> str | None:
         """Return the person key of an Actito profile."""
-        with self.explained():
+        with self._explained():
             return self._reader.find_profile(mapping, profile_id)
 
     @contextmanager
-    def explained(self) -> Iterator[None]:
+    def _explained(self) -> Iterator[None]:
         """Turn the database's errors into StoreError; notice a server that started meanwhile."""
         try:
             yield
@@ -86,38 +88,10 @@ class Gathering:
         if self._alone and self._log.exists():
             raise _started()
 
-    def gather(self, since: Micros, keys: Callable[[StoredEvent], Iterable[bytes]]) -> int:
-        """Note whom every event received since then is about; return how many were looked at."""
-        count = 0
-        with self.explained():
-            number = self._reader.number_at(since)
-        while True:
-            with self.explained():
-                page = self._reader.accepted_after(number, _PAGE)
-                new = [event for event in page if event.received_at >= since]
-                named = [(key.hex(), event.id) for event in new for key in keys(event)]
-                if named:
-                    self._scratch.execute(_INSERT, (orjson.dumps(named).decode(),)).fetchall()
-            count += len(new)
-            if not page:
-                return count
-            number = page[-1].id
-
-    def groups(self) -> Iterator[tuple[bytes, Iterator[int]]]:
-        """Yield each key with the numbers of its events, which are to be taken before the next."""
-        rows = self._scratch.execute(_SORTED)
-        for key, group in groupby(rows, itemgetter(0)):
-            yield bytes(key), (int(number) for _, number in group)
-
-    def events(self, numbers: list[int]) -> list[StoredEvent]:
-        """Return these events, oldest first."""
-        with self.explained():
-            return self._reader.events_by_numbers(numbers)
-
     def _copy_log(self) -> None:
         """Note the newest persons by their hashes: the log itself cannot be looked up in."""
         number = 0
-        with self.explained():
+        with self._explained():
             while page := self._reader.logged_persons(number, _PAGE):
                 self._scratch.executemany(_NOTE, [(key, one) for one, key in page])
                 number = page[-1][0]
