@@ -72,6 +72,38 @@ def test_every_typo_in_every_key_is_found_and_repaired(number: int, key: str) ->
         assert [(one.code, one.nearest) for one in found] == [(Code.UNKNOWN_KEY, key)], typo
 
 
+WRONG = [
+    "",
+    "~",
+    "12",
+    "1e3",
+    "2024-05-01",
+    "true",
+    "yes",
+    '""',
+    "[a, [b]]",
+    "{a: b}",
+    "*a",
+    "&a b",
+]
+SCALARS = [(number, key) for number, key in KEYS if FULL.splitlines()[number - 1].split(": ")[1:]]
+TRUTHS = {"upsert_mode", "create_in_didomi", "enable_webhooks", "inverted"}
+
+
+@pytest.mark.parametrize("value", WRONG)
+@pytest.mark.parametrize(("number", "key"), SCALARS, ids=[f"{key}-{n}" for n, key in SCALARS])
+def test_every_wrong_kind_of_value_is_found_at_every_key(number: int, key: str, value: str) -> None:
+    """A value of another type never passes silently, and the message names its line."""
+    file = FULL.splitlines()
+    start = file[number - 1].split(": ")[0]
+    file[number - 1] = f"{start}: {value}"
+    reading = read("\n".join(file))
+    right = value == "true" if key in TRUTHS else value == "yes" and reading.warnings
+
+    assert (reading.mapping is not None) == bool(right)
+    assert right or number in {one.place.line for one in reading.problems}
+
+
 @pytest.mark.parametrize(
     ("key", "known"), [("entity_id", "actito.entity_id"), ("normalise", "identity.normalise")]
 )

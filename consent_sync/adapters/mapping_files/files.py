@@ -79,7 +79,13 @@ def read_mapping(file: str, data: bytes) -> FileReading:
         found = [problem for problem in found if not _left_by_a_gap(problem)]
     problems = in_order(problem for problem in found if not problem.warning)
     mapping = _mapping(file, content, root) if content is not None and not problems else None
-    warnings = in_order(problem for problem in found if problem.warning)
+    places = {problem.place for problem in problems}
+    # What is wrong with a word says more than that it is bare.
+    warnings = in_order(
+        problem
+        for problem in found
+        if problem.warning and not (problem.code is Code.BARE_WORD and problem.place in places)
+    )
     name, place = _name(root)
     line = document.lines[place.line - 1] if place.line else ""
     return FileReading(file, name, mapping, problems, warnings, place, line, say=say)
