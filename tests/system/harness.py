@@ -116,6 +116,7 @@ class Service:
             **variables,
         }
         self.process: asyncio.subprocess.Process | None = None
+        self.options: tuple[str, ...] = ()
         self.before: tuple[str, ...] = ()
         """Words of a command that runs the process, for a test that changes its surroundings."""
         self.mappings.mkdir(exist_ok=True)
@@ -132,6 +133,7 @@ class Service:
                 "-m",
                 "consent_sync",
                 "serve",
+                *self.options,
                 cwd=self.folder,
                 env=self._environment(),
                 stdin=asyncio.subprocess.DEVNULL,

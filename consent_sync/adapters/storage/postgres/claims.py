@@ -33,6 +33,11 @@ class Claim:
     ending: bool = False
     left: bool = False
 
+    @property
+    def lost(self) -> bool:
+        """Whether another replica has the person, as far as we know."""
+        return self.expires == float("-inf")
+
 
 _TURN: Final[ContextVar[Claim | None]] = ContextVar("consent_sync_turn", default=None)
 
@@ -71,6 +76,10 @@ class Claims:
         if claim is None:
             raise StoreError("the turn of this person is not claimed, so it cannot be recorded")
         return claim
+
+    def has(self, claim: Claim) -> bool:
+        """Whether this turn is still under way."""
+        return self._claims.get(claim.subject) is claim and not claim.ending
 
     def end(self, claim: Claim) -> None:
         """Forget a turn that is over or lost; no write of it may begin any more."""

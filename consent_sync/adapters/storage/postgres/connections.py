@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final, LiteralString, TypeAlias
 
 import psycopg
@@ -85,13 +86,14 @@ class Database:
                     return await run(connection, asked)
         except UnansweredStoreError:
             # Where one connection broke the others probably did: nobody else need find out.
-            self._mend()
+            await self._mend()
             raise
 
-    def _mend(self) -> None:
-        task = asyncio.ensure_future(self._pool.check())
+    async def _mend(self) -> None:
         # What it finds out is reported to whoever asks for a connection next.
-        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        with suppress(psycopg.Error, TimeoutError):
+            async with asyncio.timeout(FREE_SECONDS):
+                await self._pool.check()
 
 
 async def run(connection: Connection, asked: Sequence[tuple[str, Values]]) -> list[list[TupleRow]]:
@@ -105,7 +107,7 @@ async def run(connection: Connection, asked: Sequence[tuple[str, Values]]) -> li
         cursors = [
             await connection.execute(sql[name], values, binary=True) for name, values in asked
         ]
-        return [await cursor.fetchall() for cursor in cursors]
+    return [await cursor.fetchall() for cursor in cursors]
 
 
 async def connect(url: str) -> Connection:

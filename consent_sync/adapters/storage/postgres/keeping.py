@@ -60,7 +60,7 @@ class Keeper:
                 _log.warning("leases_not_extended", turns=len(self._claims), problem=str(error))
 
     async def _extend(self) -> None:
-        claims = self._claims.all()
+        claims = [claim for claim in self._claims.all() if not claim.lost]
         if not claims:
             return
         asked_at = elapsed_seconds()
@@ -69,8 +69,13 @@ class Keeper:
         ours = {(person, fence) for person, fence in rows}
         kept = [claim for claim in claims if (claim.person, claim.fence) in ours]
         extended(kept, asked_at, self._seconds)
-        if len(kept) < len(claims):
-            _log.warning("leases_lost", turns=len(claims) - len(kept))
+        # A turn that ended while we asked is not ours any more either, and is no loss.
+        lost = [claim for claim in claims if claim not in kept and self._claims.has(claim)]
+        for claim in lost:
+            # It writes nothing more; it hears of it when it wants to record something.
+            claim.expires = float("-inf")
+        if lost:
+            _log.warning("leases_lost", turns=len(lost))
 
     async def _give_back(self) -> None:
         left = tuple(self._left)

@@ -127,7 +127,7 @@ class Opened:
         if values is None:
             return batch.answers(())
         # Asked again after a broken connection: what had landed counts as a duplicate then.
-        rows = await _repeated(lambda: self.work.rows("accept", values), twice=True)
+        rows = await repeated(lambda: self.work.rows("accept", values), twice=True)
         self.bell.set()
         return batch.answers([place for (place,) in rows])
 
@@ -135,7 +135,7 @@ class Opened:
         asked_at = elapsed_seconds()
         with explained():
             values = start_values(starts, round(self._lease_seconds * SECOND))
-        rows = await _repeated(lambda: self.work.rows("announce", values))
+        rows = await repeated(lambda: self.work.rows("announce", values))
         ours = {person for (person,) in rows}
         kept = [start.claim for start in starts if start.claim.person in ours]
         extended(kept, asked_at, self._lease_seconds)
@@ -163,7 +163,7 @@ class Opened:
         async def attempt() -> set[bytes]:
             return {person for (person,) in await self.work.rows("settle", values)}
 
-        settled = await _repeated(attempt, twice=True)
+        settled = await repeated(attempt, twice=True)
         if len(settled) < len(ends):
             # Lost, or settled by an attempt whose answer never came.
             named = turn_values([end.claim for end in ends])
@@ -200,7 +200,7 @@ async def _quietly(work: Awaitable[None]) -> None:
         _log.warning("turn_not_given_back", problem=str(error))
 
 
-async def _repeated(attempt: Callable[[], Awaitable[Result]], *, twice: bool = False) -> Result:
+async def repeated(attempt: Callable[[], Awaitable[Result]], *, twice: bool = False) -> Result:
     """Return what the attempt returns, tried again where that may help and does no harm.
 
     `twice` says that it does none when the first attempt was stored and only its answer was lost.

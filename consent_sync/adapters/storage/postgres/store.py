@@ -18,7 +18,7 @@ from consent_sync.adapters.storage.postgres.claims import begin_writing
 from consent_sync.adapters.storage.postgres.connections import Values
 from consent_sync.adapters.storage.postgres.errors import explained
 from consent_sync.adapters.storage.postgres.migrate import migrate
-from consent_sync.adapters.storage.postgres.opened import Opened
+from consent_sync.adapters.storage.postgres.opened import Opened, repeated
 from consent_sync.adapters.storage.postgres.reading import Looking
 from consent_sync.adapters.storage.postgres.settling import End, Start
 from consent_sync.adapters.storage.postgres.taking import Lease
@@ -216,4 +216,6 @@ class _Looks:
         self._opened = opened
 
     async def several(self, asked: Sequence[tuple[str, Values]]) -> list[list[TupleRow]]:
-        return await self._opened().look.several(asked)
+        # Looking twice does no harm, and the first of two after a restart finds a dead connection.
+        look = self._opened().look
+        return await repeated(lambda: look.several(asked), twice=True)
