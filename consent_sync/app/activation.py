@@ -12,12 +12,13 @@ from pathlib import Path
 
 from consent_sync.adapters.mapping_files import (
     Code,
+    FileReading,
     FolderReading,
     MappingFolder,
     Problem,
     Reload,
 )
-from consent_sync.adapters.mapping_files.problems import WHOLE_FILE, in_order
+from consent_sync.adapters.mapping_files.problems import WHOLE_FILE, Place, in_order, shown
 from consent_sync.app.trials import TrialGate
 from consent_sync.domain.errors import StoreError
 from consent_sync.domain.mapping import Mapping
@@ -98,18 +99,44 @@ def tried(
 
     Failed tests of a mapping that is in force already are told, and change nothing.
     """
-    versions = {one.name: one.version for one in in_force.values()}
+    before = {one.name: one for one in in_force.values()}
     told: list[Problem] = []
     refused: dict[str, Problem] = {}
     for one in reading.files:
-        problems = gate.problems(folder / one.file, one.mapping) if one.mapping else ()
+        if one.mapping is None:
+            continue
+        old = before.get(one.mapping.name)
+        judged = gate.judge(folder / one.file, one.mapping)
+        problems = [*judged.problems, *turned_round(one, old, judged.covered)]
         told += problems
-        if one.mapping and problems and versions.get(one.mapping.name) != one.mapping.version:
+        if problems and (old is None or old.version != one.mapping.version):
             refused[one.file] = problems[0]
     if not told:
         return reading
-    judged = reading.refusing(refused, in_force)
-    return replace(judged, problems=in_order([*judged.problems, *told]))
+    left = reading.refusing(refused, in_force)
+    return replace(left, problems=in_order([*left.problems, *told]))
+
+
+def turned_round(
+    reading: FileReading, old: Mapping | None, covered: frozenset[str]
+) -> Iterator[Problem]:
+    """Yield the lines whose `inverted` was changed while no test tells what is meant.
+
+    One word in a file would subscribe everybody who refused. So this change alone has to be said
+    twice: in the mapping, and in a test that looks at the subscription.
+    """
+    before = {line.id: line for line in old.lines} if old is not None else {}
+    texts = reading.data.decode("utf-8", "replace").splitlines()
+    for line in reading.mapping.lines if reading.mapping is not None else ():
+        was = before.get(line.id)
+        if was is None or was.inverted is line.inverted or line.id in covered:
+            continue
+        now = "true" if line.inverted else "false"
+        found = f"`{line.id}` with `inverted: {now}`, the opposite of what is in force"
+        expected = "a test beside the file that expects something of this subscription"
+        text = shown(texts[line.line_number - 1]) if line.line_number <= len(texts) else ""
+        place = Place(line.line_number, 1)
+        yield Problem(Code.TURNED_ROUND, reading.file, place, found, expected, text=text)
 
 
 async def last_good(history: VersionHistory) -> dict[str, Mapping]:

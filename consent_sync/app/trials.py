@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from consent_sync.adapters.mapping_files.problems import Code, Problem
 from consent_sync.adapters.mapping_files.tree import line_text
@@ -65,6 +65,13 @@ async def run_trials(mapping: Mapping, trials: Sequence[Trial], rules: Rules) ->
     return [await run_trial(mapping, trial, rules) for trial in trials]
 
 
+class Judged(NamedTuple):
+    """What the tests beside a mapping say: what is wrong, and which subscriptions they look at."""
+
+    problems: tuple[Problem, ...] = ()
+    covered: frozenset[str] = frozenset()
+
+
 class TrialGate:
     """Says what stands against a mapping because of the tests beside its file.
 
@@ -73,9 +80,9 @@ class TrialGate:
 
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
-        self._said: dict[str, tuple[tuple[str, bytes], tuple[Problem, ...]]] = {}
+        self._said: dict[str, tuple[tuple[str, bytes], Judged]] = {}
 
-    def problems(self, mapping_file: Path, mapping: Mapping) -> tuple[Problem, ...]:
+    def judge(self, mapping_file: Path, mapping: Mapping) -> Judged:
         """Return what is wrong with the tests, or which of them fail; for a thread of its own.
 
         Touches the disk.
@@ -83,18 +90,24 @@ class TrialGate:
         path = trials_path(mapping_file)
         if path is None:
             self._said.pop(mapping_file.name, None)
-            return ()
+            return Judged()
         file = read_trials(path, mapping)
         key = (mapping.version, file.digest)
         known = self._said.get(mapping_file.name)
         if known is None or known[0] != key:
-            known = key, file.problems or self._failures(file, mapping)
+            problems = file.problems or self._failures(file, mapping)
+            known = key, Judged(problems, _covered(file))
             self._said[mapping_file.name] = known
         return known[1]
 
     def _failures(self, file: TrialFile, mapping: Mapping) -> tuple[Problem, ...]:
         results = asyncio.run(run_trials(mapping, file.trials, self._rules))
         return tuple(problem for result in results for problem in failures(file, result))
+
+
+def _covered(file: TrialFile) -> frozenset[str]:
+    expected = (one for trial in file.trials for one in trial.expected)
+    return frozenset(one.name for one in expected if one.part == "subscriptions")
 
 
 def failures(file: TrialFile, result: TrialResult) -> Iterator[Problem]:

@@ -399,3 +399,49 @@ async def test_replicas_over_one_store_keep_a_version_once(desk: Desk) -> None:
         await activation.refresh()
 
     assert [name for name, _, _ in (await desk.history())[2:]] == ["brand-a", "brand-b"]
+
+
+async def test_a_line_is_not_turned_round_by_one_word(desk: Desk) -> None:
+    """`inverted` would subscribe everybody who refused, so a test has to say that it is meant."""
+    desk.write("a.yaml", GOOD)
+    folder, activation, _ = await desk.begin()
+    desk.write("a.yaml", INVERTED)
+    refused = await activation.refresh()
+
+    assert [(one.place.line, one.code) for one in refused.problems] == [(10, Code.TURNED_ROUND)]
+    assert folder.current()["brand-a"].lines[0].inverted is False
+    assert refused.kept == ("brand-a",)
+
+    about_didomi = TESTS.replace(
+        "subscriptions: {Newsletter: true}", "didomi: {Newsletter: granted}"
+    )
+    desk.write("a.tests.yaml", about_didomi)
+    assert (await activation.refresh()).changes == ()
+
+    desk.write("a.tests.yaml", TESTS.replace("Newsletter: true", "Newsletter: false"))
+    assert [change.name for change in (await activation.refresh()).changes] == ["brand-a"]
+    assert folder.current()["brand-a"].lines[0].inverted is True
+
+    (desk.path / "a.tests.yaml").unlink()
+    assert (await activation.refresh()).problems == ()
+
+
+async def test_a_line_that_is_turned_round_over_a_restart_is_noticed(desk: Desk) -> None:
+    """What was edited while nothing ran is held against what was last in force."""
+    desk.write("a.yaml", GOOD)
+    await desk.begin()
+    desk.write("a.yaml", INVERTED)
+    folder, _, reload = await desk.begin()
+
+    assert [one.code for one in reload.problems] == [Code.TURNED_ROUND]
+    assert folder.current()["brand-a"].lines[0].inverted is False
+
+
+async def test_a_new_line_may_be_inverted(desk: Desk) -> None:
+    """Only what is in force can be turned round; a new line, or a new mapping, cannot."""
+    desk.write("a.yaml", INVERTED)
+    folder, activation, _ = await desk.begin()
+    desk.write("a.yaml", INVERTED + "  - {id: Calls, value: {channel: phone}, inverted: true}\n")
+    await activation.refresh()
+
+    assert [line.inverted for line in folder.current()["brand-a"].lines] == [True, True]

@@ -283,7 +283,7 @@ def test_the_gate_remembers_what_it_said(tmp_path: Path, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(TrialGate, "_failures", counted)
     gate = TrialGate(Rules())
-    found = [gate.problems(tmp_path / "brand-a.yaml", mapping()) for _ in range(2)]
+    found = [gate.judge(tmp_path / "brand-a.yaml", mapping()).problems for _ in range(2)]
 
     assert found[0] == found[1]
     assert [(one.code, one.place.line) for one in found[0]] == [(Code.TEST_FAILED, 8)]
@@ -292,9 +292,9 @@ def test_the_gate_remembers_what_it_said(tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "yes.json").write_text(
         json.dumps(didomi_body("ada@example.com", enabled=False, at="2026-03-01T10:15:00.000Z"))
     )
-    assert gate.problems(tmp_path / "brand-a.yaml", mapping()) == ()
+    assert gate.judge(tmp_path / "brand-a.yaml", mapping()).problems == ()
     (tmp_path / "brand-a.tests.yaml").unlink()
-    assert gate.problems(tmp_path / "brand-a.yaml", mapping()) == ()
+    assert gate.judge(tmp_path / "brand-a.yaml", mapping()).problems == ()
 
 
 async def test_a_fault_of_ours_is_a_failed_test(

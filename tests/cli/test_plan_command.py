@@ -82,10 +82,11 @@ def test_whose_consent_would_change(lived: Installation, monkeypatch: pytest.Mon
 def test_a_slip_that_would_opt_somebody_in_is_told(
     lived: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A line turned round ends with 1, before it was ever saved into the folder."""
+    """A line turned round is told with whom it would subscribe, before it was ever saved."""
     result = lived.run(monkeypatch, "plan", str(draft(lived, TURNED)), "--since", "2026-01-01")
 
-    assert result.exit_code == 1
+    assert result.exit_code == 78
+    assert "mapping-turned-round" in result.stdout
     assert "not subscribed -> subscribed" in result.stdout
 
 

@@ -50,6 +50,7 @@ class Code(StrEnum):
     ATTRIBUTES = "mapping-attributes"
     DUPLICATE_NAME = "mapping-duplicate-name"
     NOT_STORED = "mapping-not-stored"
+    TURNED_ROUND = "mapping-turned-round"
     TEST_FAILED = "mapping-test-failed"
     TEST_LINE = "mapping-test-line"
     TEST_PAYLOAD = "mapping-test-payload"
