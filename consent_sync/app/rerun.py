@@ -188,6 +188,8 @@ class Rerun:
                 self._verdicts[entry.line] = entry.verdict
 
     def _hold(self, event: StoredEvent) -> None:
+        if not isinstance(event.source, Side):
+            return
         try:
             if event.source is Side.DIDOMI:
                 said: DidomiItem | ProfileHint | UnknownItem = _DIDOMI.understand(event.body)

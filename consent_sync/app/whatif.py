@@ -131,6 +131,9 @@ class WhatIf:
 
     async def _named(self, event: StoredEvent) -> list[tuple[Pair, Subject]]:
         """Return the persons an event names in the edited mappings; none when it is unreadable."""
+        if not isinstance(event.source, Side):
+            # An operator's word was about statements under the rules of then.
+            return []
         try:
             if event.source is Side.DIDOMI:
                 arrivals = self._didomi.arrivals(event.body)

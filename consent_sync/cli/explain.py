@@ -146,6 +146,8 @@ def _show_line(line: "LineView", view: "MappingView") -> None:
     say(f"    Actito: {_side(line.actito)}")
     if line.held:
         say(f"    Held for a person to decide ({line.held}).", "yellow")
+    if line.word:
+        say(f"    Decided: {line.word}.")
 
 
 def _side(side: "SideView") -> str:

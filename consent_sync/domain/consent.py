@@ -91,6 +91,21 @@ class Agreed:
     confirmed: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What an operator decided about a held line; it holds for these very statements alone.
+
+    `lifts` are the doubts that were approved away, none where the agreement was rejected. `basis`
+    stands for the statements, `seen` for the refusal that Didomi was known to hold, by its date.
+    """
+
+    by: str
+    at: Micros
+    lifts: tuple[str, ...]
+    basis: str
+    seen: Micros = 0
+
+
 class WriteOutcome(StrEnum):
     """What became of a write of ours."""
 

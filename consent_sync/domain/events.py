@@ -85,12 +85,24 @@ class UnknownItem:
 
 
 @dataclass(frozen=True, slots=True)
+class OperatorWord:
+    """What an operator said about held lines: approved, else rejected.
+
+    `tickets` names, per line, the very doubt that was looked at (domain.review.Doubt.ticket).
+    """
+
+    by: str
+    approved: bool
+    tickets: MappingView[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
     """One received item that waits for, or took part in, a turn."""
 
     id: int
     received_at: Micros
-    content: DidomiItem | ProfileHint | UnknownItem
+    content: DidomiItem | ProfileHint | UnknownItem | OperatorWord
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,26 @@ class Side(StrEnum):
     ACTITO = "actito"
 
 
+class Desk(StrEnum):
+    """Where a word comes from that no platform sent."""
+
+    OPERATOR = "operator"
+
+
+Source = Side | Desk
+"""Where a stored event comes from."""
+
+_SOURCES: Final[dict[str, Source]] = {one.value: one for one in (*Side, *Desk)}
+
+
+def source_of(text: str) -> Source:
+    """Return the source of this name; raise ValueError when there is none."""
+    try:
+        return _SOURCES[text]
+    except KeyError:
+        raise ValueError(f"no source is named {text}") from None
+
+
 class Normalise(StrEnum):
     """How an organisation user id and an Actito key become one person key."""
 

@@ -129,7 +129,15 @@ def add_statement(line: Line, known: LineState, said: Statement) -> tuple[LineSt
             if said.choice is Choice.GRANTED:
                 return known, Added.OLDER
     return (
-        replaced(known, latest={**known.latest, said.side: said}, held="", failed={}, unshown={}),
+        replaced(
+            known,
+            latest={**known.latest, said.side: said},
+            held="",
+            failed={},
+            unshown={},
+            # An operator's word was about what had been said until then.
+            word=None,
+        ),
         Added.NEW,
     )
 

@@ -16,6 +16,7 @@ from consent_sync.domain.rules import Rules
 from consent_sync.domain.state import LineState, PersonState, Presence
 from consent_sync.domain.values import replaced
 from consent_sync.domain.verdicts import Verdict
+from consent_sync.domain.words import is_rejected, is_released
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,22 @@ def certainly_newer(grant: Statement, denial: Statement, rules: Rules) -> bool:
 
 
 def desired_choice(line: Line, known: LineState, rules: Rules) -> Desired:
-    """Return what both sides ought to hold on this line, from the latest statements of all."""
+    """Return what both sides ought to hold on this line, from the latest statements of all.
+
+    Where an operator rejected an agreement, a refusal that a side is known to hold stands.
+    """
+    said = _from_statements(line, known, rules)
+    if said.choice is not Choice.GRANTED or not is_rejected(known):
+        return said
+    holders = [side for side, held in known.agreed.items() if held.choice is Choice.DENIED]
+    if not holders:
+        return said
+    names = " and ".join(sorted(_title(side) for side in holders))
+    reason = f"an operator rejected the agreement; the refusal in {names} stands"
+    return Desired(Choice.DENIED, reason, conflict=True)
+
+
+def _from_statements(line: Line, known: LineState, rules: Rules) -> Desired:
     if not known.latest:
         return _NOTHING
     latest = known.latest.values()
@@ -175,6 +191,8 @@ class _Step:
     reason: str = ""
 
 
+RELEASED: Final = "released by an operator"
+
 _NOTHING_TO_DO: Final = {side: _Step(side) for side in Side}
 _WRITE: Final = {side: _Step(side, write=True, verdict=Verdict.APPLIED) for side in Side}
 
@@ -228,14 +246,20 @@ def _raise(
     context: Context,
     looked: frozenset[Side],
 ) -> _Step:
+    if is_rejected(known):
+        reason = "an operator rejected this agreement; it is not carried over"
+        return _Step(side, verdict=Verdict.CONFLICT_STRICTEST, reason=reason)
     sources = _grants_for(side, known)
     agreed = known.agreed.get(side)
-    if not sources and agreed is not None and agreed.choice is Choice.DENIED:
+    released = is_released(known, Verdict.HELD_REVIEW, side)
+    unfitting = not sources and agreed is not None and agreed.choice is Choice.DENIED
+    if unfitting and not released:
         reason = f"{_title(side)} holds a refusal that does not fit what the person said there"
         return _Step(side, verdict=Verdict.HELD_REVIEW, reason=reason)
-    if not sources:
+    if not sources and not unfitting:
         return _Step(side, reason="an agreement is raised on a side only by the other side's word")
-    if side is Side.DIDOMI and len(state.spellings) > 1:
+    several = side is Side.DIDOMI and len(state.spellings) > 1
+    if several and not is_released(known, Verdict.AMBIGUOUS_PERSON, side):
         return _Step(
             side,
             verdict=Verdict.AMBIGUOUS_PERSON,
@@ -243,6 +267,8 @@ def _raise(
         )
     if side not in looked:
         return _Step(side, look=True)
+    if released:
+        return _Step(side, write=True, verdict=Verdict.APPLIED, reason=RELEASED)
     if not any(
         _in_time(said, side, known, context.rules)
         and _newer_than_list(said, side, line, state, context.rules)
@@ -370,6 +396,7 @@ _WEIGHT = (
     Verdict.WAITING_RETRY,
     Verdict.HELD_REVIEW,
     Verdict.AMBIGUOUS_PERSON,
+    Verdict.CONFLICT_STRICTEST,
     Verdict.NO_PROFILE,
     Verdict.APPLIED,
 )
@@ -384,7 +411,8 @@ def _decision(line: Line, wish: Desired, steps: Sequence[_Step]) -> Decision:
     if wish.conflict:
         return Decision(line, wish.choice, Verdict.CONFLICT_STRICTEST, wish.reason)
     if chosen is not None:
-        return Decision(line, wish.choice, Verdict.APPLIED, wish.reason, chosen.side)
+        reason = f"{wish.reason}; {chosen.reason}" if chosen.reason else wish.reason
+        return Decision(line, wish.choice, Verdict.APPLIED, reason, chosen.side)
     if line.sync is SyncMode.OFF:
         return Decision(
             line, wish.choice, Verdict.NO_CHANGE, "this line is switched off in the mapping file"

@@ -16,6 +16,7 @@ from consent_sync.domain.errors import AbsentError
 from consent_sync.domain.events import (
     DidomiItem,
     Item,
+    OperatorWord,
     ProfileHint,
     ProfileMissing,
     ProfileReading,
@@ -27,6 +28,7 @@ from consent_sync.domain.ledger import Fact, ItemsTaken, LedgerRecord, Write
 from consent_sync.domain.lines import Context, Outcome, fold_write
 from consent_sync.domain.mapping import Mapping
 from consent_sync.domain.plan import plan_changes, with_held
+from consent_sync.domain.review import fold_word
 from consent_sync.domain.rules import Rules
 from consent_sync.domain.state import PersonState
 from consent_sync.domain.values import replaced
@@ -100,6 +102,8 @@ class _Turn:
             if isinstance(content, DidomiItem):
                 outcome = fold_didomi_item(self._state, item, content, self._context)
                 self._state = outcome.state
+            elif isinstance(content, OperatorWord):
+                self._state = fold_word(self._state, item, content, self._context).state
             elif isinstance(content, ProfileHint):
                 hint = Hint(item, content)
                 outcome = fold_hint(self._state, hint, self._context)

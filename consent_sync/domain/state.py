@@ -4,7 +4,7 @@ from collections.abc import Mapping as MappingView
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from consent_sync.domain.consent import Agreed, OwnWrite, Pick, Statement
+from consent_sync.domain.consent import Agreed, OwnWrite, Pick, Statement, Word
 from consent_sync.domain.identity import Names, Side
 from consent_sync.domain.moments import Micros
 from consent_sync.domain.profile import Scalar
@@ -27,6 +27,7 @@ class LineState:
     `failed` is, per side, why a write there was refused for good, until something new is decided.
     `shape` is the line's shape when all this was learnt: under another one it means nothing.
     `unshown` counts, per side, the writes in a row that were answered and that nothing has shown.
+    `word` is what an operator decided about this line while it was held.
     """
 
     latest: MappingView[Side, Statement] = field(default_factory=dict)
@@ -37,6 +38,7 @@ class LineState:
     failed: MappingView[Side, str] = field(default_factory=dict)
     shape: str = ""
     unshown: MappingView[Side, int] = field(default_factory=dict)
+    word: Word | None = None
 
 
 @dataclass(frozen=True, slots=True)

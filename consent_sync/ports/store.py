@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from consent_sync.domain.identity import Side, Subject
+from consent_sync.domain.identity import Side, Source, Subject
 from consent_sync.domain.ledger import LedgerRecord, Write
 from consent_sync.domain.moments import Micros
 from consent_sync.domain.state import PersonState
@@ -23,7 +23,7 @@ class NewEvent(NamedTuple):
     mapping) still waits for its turn; all others for as long as events are kept.
     """
 
-    source: Side
+    source: Source
     mapping: str
     type: str
     digest: bytes
@@ -53,7 +53,7 @@ class StoredEvent:
     """An event or refused request as it was kept. `status` 0 = accepted, else the HTTP status."""
 
     id: int
-    source: Side
+    source: Source
     mapping: str
     type: str
     received_at: Micros

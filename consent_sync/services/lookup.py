@@ -9,6 +9,7 @@ from typing import Final
 from consent_sync.domain.consent import Choice, Statement
 from consent_sync.domain.identity import (
     Side,
+    Source,
     Subject,
     is_stand_in,
     person_from_actito_key,
@@ -25,6 +26,7 @@ from consent_sync.domain.state import LineState, PersonState
 from consent_sync.domain.verdicts import Kind
 from consent_sync.ports.mappings import MappingSource
 from consent_sync.ports.store import Ledger, StoredItem
+from consent_sync.services.records import side_of
 
 WAITS: Final = "stored; waits for its turn"
 
@@ -64,6 +66,7 @@ class LineView:
     reason: str
     as_of: str | None
     held: str | None
+    word: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,7 @@ class WaitingView:
     """One stored event that waits for the person's turn."""
 
     event: int
-    side: Side
+    side: Source
     type: str
     received_at: str
 
@@ -213,6 +216,7 @@ class Lookup:
             reason=desired.reason,
             as_of=_newest(known),
             held=known.held or None,
+            word=_word(known),
         )
 
 
@@ -250,6 +254,13 @@ def _statement_view(said: Statement) -> StatementView:
     )
 
 
+def _word(known: LineState) -> str | None:
+    word = known.word
+    if word is None:
+        return None
+    return f"{'approved' if word.lifts else 'rejected'} by {word.by}, {iso(word.at)}"
+
+
 def _newest(known: LineState) -> str | None:
     moments = [said.not_after for said in known.latest.values()]
     moments = moments or [agreed.as_of for agreed in known.agreed.values()]
@@ -281,7 +292,7 @@ def _waiting(mapping: Mapping, item: StoredItem) -> TimelineEntry:
     return TimelineEntry(
         at=iso(item.event.received_at),
         kind=Kind.RECEIVED,
-        side=item.event.source,
+        side=side_of(item.event.source),
         mapping=mapping.name,
         line=None,
         verdict=None,

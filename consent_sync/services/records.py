@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from consent_sync.domain.consent import Choice
-from consent_sync.domain.identity import Side
+from consent_sync.domain.identity import Side, Source
 from consent_sync.domain.ledger import Fact, LedgerRecord
 from consent_sync.domain.mapping import Line, Mapping
 from consent_sync.domain.moments import Micros
@@ -20,6 +20,11 @@ def record_of(
 ) -> LedgerRecord:
     """Return the record of a turn, naming the mapping file and version that decided."""
     return LedgerRecord(at, mapping.file, mapping.version, tuple(facts), tuple(entries), continues)
+
+
+def side_of(source: Source) -> Side | None:
+    """Return the side that a stored event came from, None where no side sent it."""
+    return source if isinstance(source, Side) else None
 
 
 def line_entry(

@@ -7,6 +7,7 @@ from consent_sync.domain.errors import AbsentError, RefusedError
 from consent_sync.domain.identity import (
     Names,
     Side,
+    Source,
     Subject,
     person_from_actito_key,
     unresolved_person,
@@ -24,7 +25,7 @@ class Preview:
     """What a replay of one event would do: how many events, for how many persons."""
 
     number: int
-    source: Side
+    source: Source
     refused: bool
     events: int
     persons: int
@@ -35,7 +36,7 @@ class Replayed:
     """What a replay did; `duplicates` are events that had been accepted or still wait."""
 
     number: int
-    source: Side
+    source: Source
     refused: bool
     persons: int
     accepted: int
@@ -68,6 +69,12 @@ class ReplayLook:
         event = await self.ledger.event(number)
         if event is None:
             raise AbsentError(f"there is no event number {number}")
+        if not isinstance(event.source, Side):
+            raise RefusedError(
+                "an operator's word was about one moment and is not taken again; "
+                "`held approve` and `held reject` give a new one",
+                code="replay-of-a-word",
+            )
         if event.source is Side.DIDOMI:
             arrivals = self.didomi.arrivals(event.body)
             concerned = self.concerned(mapping)

@@ -26,7 +26,7 @@ from consent_sync.ports.store import Settlement, Store, Turn
 from consent_sync.services.homes import Homes
 from consent_sync.services.profiles import ProfileIndex
 from consent_sync.services.progress import TurnTools
-from consent_sync.services.records import record_of
+from consent_sync.services.records import record_of, side_of
 from consent_sync.services.stops import LineStops
 from consent_sync.services.turn import TurnRun
 
@@ -164,7 +164,7 @@ class Synchroniser:
                 Kind.RECEIVED,
                 Verdict.NO_PROFILE,
                 reason,
-                item.event.source,
+                side_of(item.event.source),
                 event=item.event.id,
             )
             for item in turn.items

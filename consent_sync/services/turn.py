@@ -11,7 +11,7 @@ from consent_sync.domain.consent import Choice, WriteOutcome
 from consent_sync.domain.didomi_items import fold_didomi_item
 from consent_sync.domain.errors import PermanentError, RefusedError, TemporaryError
 from consent_sync.domain.events import DidomiItem, Item, ProfileHint, ProfileReading, UnknownItem
-from consent_sync.domain.identity import Side
+from consent_sync.domain.identity import Desk, Side
 from consent_sync.domain.ledger import ItemsTaken, Write, WrittenLine
 from consent_sync.domain.lines import (
     Context,
@@ -24,11 +24,13 @@ from consent_sync.domain.mapping import Mapping
 from consent_sync.domain.moments import HOUR, SECOND, Micros
 from consent_sync.domain.plan import Decision, Plan, desired_choice, plan_changes, with_held
 from consent_sync.domain.retry import next_attempt
+from consent_sync.domain.review import fold_word
 from consent_sync.domain.state import LineState, PersonState
 from consent_sync.domain.verdicts import Entry, Kind, Verdict
 from consent_sync.ports.store import Settlement, StoredItem, Summary, Turn
 from consent_sync.services.progress import Progress, TurnTools
-from consent_sync.services.records import heaviest, line_entry
+from consent_sync.services.records import heaviest, line_entry, side_of
+from consent_sync.services.words import word_of
 from consent_sync.services.writing import (
     attributes_due,
     give_up_worn_out,
@@ -109,6 +111,9 @@ class TurnRun:
 
     def _fold(self, stored: StoredItem, taken: _Taken, context: Context) -> Outcome:
         event, state = stored.event, self._progress.state
+        if event.source is Desk.OPERATOR:
+            word = word_of(event.body)
+            return fold_word(state, Item(event.id, event.received_at, word), word, context)
         content: DidomiItem | ProfileHint | UnknownItem
         if event.source is Side.DIDOMI:
             content = self._tools.didomi.understand(event.body)
@@ -394,12 +399,12 @@ class TurnRun:
         if taken.open:
             verdict, reason = Verdict.WAITING_RETRY, f"tried again later: {self._trouble}"
         if verdict is None:
-            verdict, reason = heaviest(
+            verdict, ended = heaviest(
                 (ends[name][1], ends[name][2]) for name in taken.touched if name in ends
             )
-        return Entry(
-            event.received_at, Kind.RECEIVED, verdict, reason, event.source, event=event.id
-        )
+            reason = f"{reason}: {ended}" if reason else ended
+        side = side_of(event.source)
+        return Entry(event.received_at, Kind.RECEIVED, verdict, reason, side, event=event.id)
 
     def _confirmation_due(self) -> Micros | None:
         """When to look whether our writes took, if no webhook says so before."""

@@ -133,6 +133,7 @@ _SCHEMAS: Final[Schema] = {
         reason=_TEXT,
         as_of=_MAYBE_MOMENT,
         held=_MAYBE_TEXT,
+        word=_MAYBE_TEXT,
     ),
     "Side": _object(
         choice=_CHOICE,

@@ -48,6 +48,7 @@ def line(**changes: object) -> LineView:
         reason="agreed in Didomi",
         as_of=AT,
         held=None,
+        word=None,
     )
     return dataclasses.replace(plain, **changes)  # type: ignore[arg-type]  # tests name the fields
 

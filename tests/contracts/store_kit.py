@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from consent_sync.domain.consent import Choice, WriteOutcome
-from consent_sync.domain.identity import Names, Side, Subject
+from consent_sync.domain.identity import Names, Side, Source, Subject
 from consent_sync.domain.ledger import ItemsTaken, LedgerRecord, Write, WrittenLine
 from consent_sync.domain.moments import SECOND, Micros
 from consent_sync.domain.state import PersonState
@@ -55,7 +55,7 @@ def event(
     text: str,
     *people: str,
     repeatable: bool = False,
-    source: Side = Side.DIDOMI,
+    source: Source = Side.DIDOMI,
     mapping: str = "main",
     at: Micros = START,
 ) -> NewEvent:

@@ -3,7 +3,7 @@
 import pytest
 
 from consent_sync.domain.errors import StoreError
-from consent_sync.domain.identity import Names, Side, Subject, unresolved_person
+from consent_sync.domain.identity import Desk, Names, Side, Subject, unresolved_person
 from consent_sync.domain.moments import SECOND
 from consent_sync.domain.state import PersonState
 from consent_sync.ports.store import Settlement, SideStatus, Store, Summary
@@ -263,3 +263,17 @@ async def test_an_open_store_cannot_be_opened_again(store: Store) -> None:
     """Opening twice is a mistake that is told."""
     with pytest.raises(StoreError, match="already open"):
         await store.open()
+
+
+async def test_an_operators_word_is_kept_like_any_event(store: Store, restart: Restart) -> None:
+    """It waits for its turn, is listed and looked up, and is no news of either side."""
+    await store.accept([event("word", "ada", source=Desk.OPERATOR, repeatable=True)])
+    store = await restart()
+    [kept] = await store.events(refused=False, before=None, limit=5)
+    status = await store.status()
+
+    assert kept.source is Desk.OPERATOR
+    assert await store.event(kept.id) == kept
+    assert all(side.events == 0 for side in status.sides.values())
+    turn = await claim_one(store)
+    assert [item.event.source for item in turn.items] == [Desk.OPERATOR]

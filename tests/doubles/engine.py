@@ -8,17 +8,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from consent_sync.domain.events import DidomiItem, Item, ProfileHint, UnknownItem
+from consent_sync.domain.events import DidomiItem, Item, OperatorWord, ProfileHint, UnknownItem
 from consent_sync.domain.identity import (
+    Desk,
     Side,
     Subject,
     person_from_actito_key,
     person_from_ouid,
 )
 from consent_sync.domain.ledger import LedgerRecord, Write
+from consent_sync.domain.lines import Context
 from consent_sync.domain.mapping import Mapping
 from consent_sync.domain.moments import Micros
 from consent_sync.domain.retry import RetryPolicy
+from consent_sync.domain.review import Doubt, doubts
 from consent_sync.domain.rules import Rules
 from consent_sync.domain.state import LineState, PersonState
 from consent_sync.domain.verdicts import Entry
@@ -27,6 +30,7 @@ from consent_sync.ports.store import Settlement, Sight, StoredEvent, StoredItem,
 from consent_sync.services.progress import TurnTools
 from consent_sync.services.stops import LineStops
 from consent_sync.services.turn import TurnRun
+from consent_sync.services.words import body_of
 from tests.doubles.clock import EvenChance, SettableClock
 from tests.doubles.platforms import ActitoWorld, Crash, DidomiWorld
 
@@ -133,6 +137,20 @@ class Engine:
             self._numbers, source, "", "test", at, self.contents.keep(content), waiting=True
         )
         self.items[self._numbers] = Item(self._numbers, at, content)
+        self.lane(person).items.append(StoredItem(self._numbers, event))
+
+    def doubts(self, person: str) -> tuple[Doubt, ...]:
+        """Return what is held of a person."""
+        subject, now = self.subject(person), self.clock.now()
+        return doubts(self.lane(person).state, Context(subject, self.mapping, self.rules, now))
+
+    def decide(self, person: str, *chosen: Doubt, approve: bool) -> None:
+        """Store an operator's word about these doubts, as the service does."""
+        self._numbers += 1
+        word = OperatorWord("olga", approve, {one.line.id: one.ticket for one in chosen})
+        at, body = self.clock.now(), body_of(person, word)
+        event = StoredEvent(self._numbers, Desk.OPERATOR, "", "word", at, body, waiting=True)
+        self.items[self._numbers] = Item(self._numbers, at, word)
         self.lane(person).items.append(StoredItem(self._numbers, event))
 
     def deliver_all(self) -> None:

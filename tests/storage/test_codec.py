@@ -26,6 +26,7 @@ from consent_sync.domain.consent import (
     OwnWrite,
     Pick,
     Statement,
+    Word,
     WriteOutcome,
 )
 from consent_sync.domain.errors import StoreError
@@ -110,6 +111,8 @@ lines = whole(
     failed=small(sides, texts),
     shape=texts,
     unshown=small(sides, numbers),
+    word=st.none()
+    | whole(Word, by=texts, at=moments, lifts=several(texts), basis=texts, seen=moments),
 )
 picks = st.builds(Pick, texts, texts)
 option_sets = st.frozensets(texts, max_size=3)

@@ -14,7 +14,7 @@ from consent_sync.adapters.storage.codec_words import (
     SIDE,
     SIDE_OF,
 )
-from consent_sync.domain.consent import Agreed, Known, OwnWrite, Statement
+from consent_sync.domain.consent import Agreed, Known, OwnWrite, Statement, Word
 from consent_sync.domain.identity import Side
 from consent_sync.domain.state import LineState
 
@@ -31,7 +31,7 @@ _id, _side, _choice, _not_before, _not_after, _dated, _delay, _evidence = _slots
 _known_id, _known_not_after = _slots(Known)
 _agreed_choice, _as_of, _agreed_known, _confirmed = _slots(Agreed)
 _write_side, _write_choice, _sent_at, _outcome, _event_id, _told = _slots(OwnWrite)
-_latest, _agreed, _refused_at, _writes, _held, _failed, _shape, _unshown = _slots(LineState)
+_latest, _agreed, _refused_at, _writes, _held, _failed, _shape, _unshown, _word = _slots(LineState)
 
 
 def from_line(line: str, value: LineState) -> list[Any]:
@@ -66,15 +66,16 @@ def from_line(line: str, value: LineState) -> list[Any]:
         value.shape,
         *(
             [[[SIDE[side], times] for side, times in value.unshown.items()]]
-            if value.unshown
+            if value.unshown or value.word
             else []
         ),
+        *([_from_word(value.word)] if value.word else []),
     ]
 
 
 def line_of(data: list[Any]) -> LineState:
     """Return the state that `from_line` wrote."""
-    # As a rule nothing is unshown, and then nothing is written about it.
+    # As a rule nothing is unshown and no operator said anything; then nothing is written of it.
     _, latest, agreed, refused_at, writes, held, failed, shape, *more = data
     line = _new(LineState)
     _latest(line, {SIDE_OF[statement[0]]: _statement_of(statement) for statement in latest})
@@ -85,11 +86,21 @@ def line_of(data: list[Any]) -> LineState:
     _failed(line, {SIDE_OF[side]: reason for side, reason in failed} if failed else {})
     _shape(line, shape)
     _unshown(line, {SIDE_OF[side]: times for side, times in more[0]} if more else {})
+    _word(line, _word_of(more[1]) if len(more) > 1 else None)
     return line
 
 
 def _from_known(told: Mapping[Side, Known]) -> list[Any]:
     return [[SIDE[side], known.id, known.not_after] for side, known in told.items()]
+
+
+def _from_word(word: Word) -> list[Any]:
+    return [word.by, word.at, word.lifts, word.basis, word.seen]
+
+
+def _word_of(data: list[Any]) -> Word:
+    by, at, lifts, basis, seen = data
+    return Word(by, at, tuple(lifts), basis, seen)
 
 
 def _from_statement(side: Side, value: Statement) -> list[Any]:

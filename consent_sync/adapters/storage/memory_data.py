@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from consent_sync.domain.identity import Side, Subject, is_stand_in
+from consent_sync.domain.identity import Side, Source, Subject, is_stand_in
 from consent_sync.domain.ledger import LedgerRecord, Write
 from consent_sync.domain.moments import Micros
 from consent_sync.domain.state import PersonState
 from consent_sync.ports.store import SideStatus, StoredEvent, StoredItem, StoreStatus, Summary
 from consent_sync.ports.versions import MappingVersion
 
-Equal = tuple[Side, str, bytes]
+Equal = tuple[Source, str, bytes]
 """What equal events share: source, mapping and digest."""
 
 

@@ -11,7 +11,7 @@ from consent_sync.adapters.storage.keys import person_key
 from consent_sync.adapters.storage.postgres.arrays import bytes_array, integer_array
 from consent_sync.adapters.storage.postgres.connections import Values
 from consent_sync.adapters.storage.postgres.errors import explained
-from consent_sync.domain.identity import Side, Subject
+from consent_sync.domain.identity import Side, Subject, source_of
 from consent_sync.domain.ledger import LedgerRecord
 from consent_sync.domain.state import PersonState
 from consent_sync.ports.store import SideStatus, StoredEvent, StoredItem, StoreStatus
@@ -176,7 +176,7 @@ def stored_items(rows: Sequence[Any]) -> tuple[StoredItem, ...]:
         StoredItem(
             item,
             StoredEvent(
-                number, Side(source), mapping.decode(), kind.decode(), at, body, waiting=True
+                number, source_of(source), mapping.decode(), kind.decode(), at, body, waiting=True
             ),
         )
         for item, at, number, source, mapping, kind, body in rows
@@ -194,7 +194,7 @@ def _event(row: Any) -> StoredEvent:
     number, source, mapping, kind, received_at, body, status, problem, waiting = row
     return StoredEvent(
         number,
-        Side(source),
+        source_of(source),
         mapping.decode(),
         kind.decode(),
         received_at,

@@ -1,0 +1,82 @@
+"""What is held for a person's word, and how that word enters the person's turn."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from consent_sync.domain.consent import Choice, Word
+from consent_sync.domain.events import Item, OperatorWord
+from consent_sync.domain.identity import Side
+from consent_sync.domain.lines import Context, Outcome, line_state, with_line
+from consent_sync.domain.mapping import Line
+from consent_sync.domain.own_events import basis_of
+from consent_sync.domain.plan import Decision, plan_changes
+from consent_sync.domain.state import LineState, PersonState
+from consent_sync.domain.values import replaced
+from consent_sync.domain.verdicts import Verdict
+from consent_sync.domain.words import doubt_of, refusal_in_didomi, statements_of
+
+_BOTH: Final = frozenset(Side)
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """One held line: which side is not raised, and why.
+
+    `ticket` stands for this very doubt about these very statements: a word given on it counts for
+    nothing else.
+    """
+
+    line: Line
+    verdict: Verdict
+    side: Side
+    choice: Choice
+    reason: str
+    ticket: str
+
+
+def doubts(state: PersonState, context: Context) -> tuple[Doubt, ...]:
+    """Return the lines of a person that wait for an operator's word, in the order of the file."""
+    if not any(known.held for known in state.lines.values()):
+        return ()
+    # What rests because a name has vanished is no operator's to decide.
+    plan = plan_changes(state, replaced(context, stops={}), looked=_BOTH)
+    return tuple(
+        _doubt(decision, decision.side, line_state(state, decision.line))
+        for decision in plan.decisions
+        if decision.line.id in plan.held
+        and decision.side is not None
+        and line_state(state, decision.line).held
+    )
+
+
+def fold_word(state: PersonState, item: Item, word: OperatorWord, context: Context) -> Outcome:
+    """Take an operator's word in, for the lines where it is still about what is held."""
+    found = {doubt.line.id: doubt for doubt in doubts(state, context)}
+    touched: set[str] = set()
+    for name, ticket in word.tickets.items():
+        doubt = found.get(name)
+        if doubt is not None and doubt.ticket == ticket:
+            known = _decided(line_state(state, doubt.line), doubt, item, word)
+            state = with_line(state, doubt.line, known)
+            touched.add(name)
+    reason = f"{'approved' if word.approved else 'rejected'} by the operator {word.by}"
+    if touched:
+        return Outcome(state, reason=reason, touched=frozenset(touched))
+    reason += ", but what was looked at is not held any more; nothing came of it"
+    return Outcome(state, verdict=Verdict.OLDER, reason=reason)
+
+
+def _decided(known: LineState, doubt: Doubt, item: Item, word: OperatorWord) -> LineState:
+    basis, before = statements_of(known), known.word
+    lifts: tuple[str, ...] = ()
+    if word.approved:
+        earlier = before.lifts if before is not None and before.basis == basis else ()
+        lifts = (*earlier, doubt_of(doubt.verdict, doubt.side))
+    said = Word(word.by, item.received_at, lifts, basis, refusal_in_didomi(known))
+    return replaced(known, word=said, failed={})
+
+
+def _doubt(decision: Decision, side: Side, known: LineState) -> Doubt:
+    doubt = doubt_of(decision.verdict, side)
+    ticket = basis_of([doubt, statements_of(known), str(refusal_in_didomi(known))])
+    return Doubt(decision.line, decision.verdict, side, decision.choice, decision.reason, ticket)
