@@ -101,6 +101,7 @@ def tried(
     """
     before = {one.name: one for one in in_force.values()}
     told: list[Problem] = []
+    odd: list[Problem] = []
     refused: dict[str, Problem] = {}
     for one in reading.files:
         if one.mapping is None:
@@ -109,12 +110,17 @@ def tried(
         judged = gate.judge(folder / one.file, one.mapping)
         problems = [*judged.problems, *turned_round(one, old, judged.covered)]
         told += problems
+        odd += moved(one, old)
         if problems and (old is None or old.version != one.mapping.version):
             refused[one.file] = problems[0]
-    if not told:
+    if not told and not odd:
         return reading
     left = reading.refusing(refused, in_force)
-    return replace(left, problems=in_order([*left.problems, *told]))
+    return replace(
+        left,
+        problems=in_order([*left.problems, *told]),
+        warnings=in_order([*left.warnings, *odd]),
+    )
 
 
 def turned_round(
@@ -137,6 +143,27 @@ def turned_round(
         text = shown(texts[line.line_number - 1]) if line.line_number <= len(texts) else ""
         place = Place(line.line_number, 1)
         yield Problem(Code.TURNED_ROUND, reading.file, place, found, expected, text=text)
+
+
+def moved(reading: FileReading, old: Mapping | None) -> Iterator[Problem]:
+    """Yield a warning when the mapping now means other people's records under the same name."""
+    if old is None or reading.mapping is None:
+        return
+    before, after = _home(old), _home(reading.mapping)
+    for key, was in before.items():
+        if after[key] != was:
+            found = f"`{key}: {after[key]}`, while `{was}` is in force under the same name"
+            expected = "another `name` for it: what is known of people belongs to where they were"
+            yield Problem(Code.MOVED, reading.file, WHOLE_FILE, found, expected)
+
+
+def _home(mapping: Mapping) -> dict[str, str]:
+    return {
+        "organization_id": mapping.organization_id,
+        "entity_id": mapping.entity,
+        "table_name": mapping.table,
+        "user_unique_key": mapping.key_attribute,
+    }
 
 
 async def last_good(history: VersionHistory) -> dict[str, Mapping]:

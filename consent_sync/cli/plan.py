@@ -69,7 +69,7 @@ async def _plan(
     in_force = await _in_force(settings)
     reading, whole = await asyncio.to_thread(_read, settings, path, in_force)
     planned = changes(reading, in_force, whole=whole)
-    found.begin(planned, reading.problems)
+    found.begin(planned, reading.problems, reading.warnings)
     if found.since is not None:
         rows = _rows(settings, planned, in_force, found, now)
         await found.persons(rows, csv_file)
@@ -89,7 +89,7 @@ def _read(
     folder = path if whole else path.parent
     # A failed test is told; what the files would do to people is shown all the same.
     told = tried(reading, folder, in_force, TrialGate(rules_of(settings)))
-    return dataclasses.replace(reading, problems=told.problems), whole
+    return dataclasses.replace(reading, problems=told.problems, warnings=told.warnings), whole
 
 
 async def _in_force(settings: "Settings") -> "dict[str, Mapping]":

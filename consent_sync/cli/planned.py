@@ -51,19 +51,24 @@ class Planned:
         """Return how many persons' consent would be raised on some line."""
         return self._persons[Effect.RAISED]
 
-    def begin(self, changes: Sequence[Change], problems: Sequence[Problem]) -> None:
+    def begin(
+        self, changes: Sequence[Change], problems: Sequence[Problem], warnings: Sequence[Problem]
+    ) -> None:
         """Tell what differs in the files."""
         self.problems = problems
         if self._json:
             head = {
                 "mappings": [_plain(one) for one in changes],
                 "problems": [str(problem) for problem in problems],
+                "warnings": [str(warning) for warning in warnings],
                 "since": iso(self.since) if self.since is not None else None,
             }
             sys.stdout.write(orjson.dumps(head).decode()[:-1] + ',"persons":[')
             return
         for problem in problems:
             say(str(problem), "red")
+        for warning in warnings:
+            say(str(warning), "yellow")
         for one in changes:
             version = f", version {one.new.version}" if one.new is not None and one.step else ""
             say(f"{one.mapping} ({one.file}) {_WORDS[one.step]}{version}")

@@ -445,3 +445,15 @@ async def test_a_new_line_may_be_inverted(desk: Desk) -> None:
     await activation.refresh()
 
     assert [line.inverted for line in folder.current()["brand-a"].lines] == [True, True]
+
+
+async def test_a_mapping_that_moves_elsewhere_is_warned_about(desk: Desk) -> None:
+    """Another table under the same name is told, because what is known belongs to the old one."""
+    desk.write("a.yaml", GOOD)
+    folder, activation, _ = await desk.begin()
+    desk.write("a.yaml", GOOD.replace("Customers", "Members"))
+    reload = await activation.refresh()
+
+    assert [one.code for one in reload.warnings] == [Code.MOVED]
+    assert folder.current()["brand-a"].table == "Members"
+    assert (await activation.refresh()).warnings == ()

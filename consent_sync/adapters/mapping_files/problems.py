@@ -66,6 +66,7 @@ class Code(StrEnum):
     NO_FILES = "mapping-no-files"
     FILE_NOT_READ = "mapping-file-not-read"
     TESTS_ALONE = "mapping-tests-alone"
+    MOVED = "mapping-moved"
     PREFERENCE_ALONE = "mapping-preference-alone"
     UNKNOWN_REGULATION = "mapping-unknown-regulation"
     WITHOUT_EFFECT = "mapping-without-effect"
@@ -81,6 +82,7 @@ WARNINGS = frozenset(
         Code.NO_FILES,
         Code.FILE_NOT_READ,
         Code.TESTS_ALONE,
+        Code.MOVED,
         Code.PREFERENCE_ALONE,
         Code.UNKNOWN_REGULATION,
         Code.WITHOUT_EFFECT,
