@@ -22,6 +22,7 @@ from consent_sync.ports.versions import MappingVersion
 Result = TypeVar("Result")
 
 _BUSY_MS: Final = 5_000
+_LONG_LOOK_KIB: Final = 512
 
 
 class SqliteReader:
@@ -127,7 +128,9 @@ def open_reader(path: Path) -> Reader:
     Each call reads in a short transaction of its own, so that the owner is not held up.
     """
     try:
-        return Reader(_connect(path))
+        connection = _connect(path)
+        connection.execute(f"PRAGMA cache_size = -{_LONG_LOOK_KIB}").fetchall()
+        return Reader(connection)
     except apsw.Error as error:
         raise explain(error, path) from error
 

@@ -8,7 +8,7 @@ from typing import Final
 import apsw
 import orjson
 
-CACHE_KIB: Final = 2_048
+CACHE_KIB: Final = 512
 """What it may keep in memory; everything else is on the disk."""
 
 _TABLE: Final = "CREATE TABLE named (key BLOB NOT NULL, number INTEGER NOT NULL)"
