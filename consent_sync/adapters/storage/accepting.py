@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
+from consent_sync.adapters.storage.burying import Tombstones, problem_of
 from consent_sync.adapters.storage.counting import Counting
 from consent_sync.adapters.storage.hashes import Digests, PersonKeys
 from consent_sync.adapters.storage.keys import event_key, person_key
@@ -66,16 +67,20 @@ class Accepting:
         counting: Counting,
         digests: Digests,
         person_keys: PersonKeys,
+        tombstones: Tombstones,
         taken: Callable[[int, int], bool],
     ) -> None:
         self._statements = statements
         self._counting = counting
         self._digests = digests
         self._person_keys = person_keys
+        self._tombstones = tombstones
         self._taken = taken
 
     def accept(self, calls: Sequence[Sequence[NewEvent]]) -> list[tuple[list[bool], Arrivals]]:
         """Store what is new; return per call which events are, and who has something waiting."""
+        if self._tombstones:
+            calls = [self._tombstones.spared(events) for events in calls]
         subjects = (s for events in calls for event in events for s in event.subjects)
         known_up_to = self._counting.person
         batch = _Batch(self._counting, self._persons(subjects))
@@ -142,6 +147,8 @@ class Accepting:
         items: list[Row] = []
         arrivals: Arrivals = []
         known_up_to = self._counting.person
+        if self._tombstones:
+            subjects = [one for one in subjects if not self._tombstones.bars(one)]
         persons = self._persons(subjects)
         for person in {persons.number(subject): None for subject in subjects}:
             if self._statements.value("same_event_waits", number, person) is None:
@@ -194,7 +201,8 @@ class _Batch:
         counting = self._counting
         counting.event = number = counting.event + 1
         source, at = str(event.source), event.received_at
-        self.events.append((number, source, event.mapping, event.type, at, 0, "", event.body))
+        problem = problem_of(event)
+        self.events.append((number, source, event.mapping, event.type, at, 0, problem, event.body))
         self._moments.setdefault(source, []).append(at)
         repeat_key = key if event.repeatable else None
         for person in persons:

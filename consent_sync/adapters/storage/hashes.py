@@ -58,6 +58,7 @@ class Hashes:
         self._committed_end = self._end
         self._round = self._round_before = _Round(0, self._end, 0)
         self._added: dict[bytes, int] = {}
+        self._removed: set[bytes] = set()
         self._moved: list[int] = []
 
     def find(self, keys: Sequence[bytes]) -> dict[bytes, int]:
@@ -66,6 +67,8 @@ class Hashes:
         others: list[str] = []
         for key in keys:
             number = self._added.get(key) or self._recent[key[0]].get(key)
+            if number is not None and self._removed and self._is_removed(key):
+                continue
             if number is not None:
                 found[key] = number
             else:
@@ -86,9 +89,23 @@ class Hashes:
             # Twice of what came, so that memory shrinks again after a large batch or a restart.
             self._move(2 * len(rows))
 
+    def _forget(self, keys: Sequence[bytes], queries: Sequence[str]) -> None:
+        """Remove hashes from everywhere."""
+        for key in keys:
+            self._added.pop(key, None)
+            for query in queries:
+                self._statements.change(query, key)
+        self._removed.update(keys)
+
+    def _is_removed(self, key: bytes) -> bool:
+        return key in self._removed and key not in self._added
+
     def committed(self) -> None:
         """The transaction holds."""
         self._committed_end, self._round_before = self._end, self._round
+        for key in self._removed:
+            self._size -= self._recent[key[0]].pop(key, None) is not None
+        self._removed = set()
         for first_byte in self._moved:
             self._size -= len(self._recent[first_byte])
             self._recent[first_byte].clear()
@@ -101,11 +118,13 @@ class Hashes:
         """The transaction never was."""
         self._round = self._round_before
         self._added, self._moved = {}, []
+        self._removed = set()
 
     def _move(self, enough: int) -> None:
         moved = 0
         while moved < enough and len(self._moved) < _RANGES:
-            keys = sorted(self._recent[self._round.next_range].items())
+            recent = self._recent[self._round.next_range].items()
+            keys = sorted([one for one in recent if one[0] not in self._removed])
             self._statements.write_rows(self._queries.keep, [self._row(*each) for each in keys])
             self._moved.append(self._round.next_range)
             moved += len(keys)
@@ -145,3 +164,7 @@ class PersonKeys(Hashes):
     def __init__(self, statements: Statements, limit: int = 32_768) -> None:
         names = ("person_log", "log_persons", "find_persons", "keep_persons", "forget_persons")
         super().__init__(statements, HashQueries(*names), limit)
+
+    def remove(self, keys: Sequence[bytes]) -> None:
+        """Forget persons; who is named again gets a new number."""
+        self._forget(keys, ("remove_logged_person", "remove_kept_person"))

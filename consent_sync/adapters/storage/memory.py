@@ -8,13 +8,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from consent_sync.adapters.storage.burying import events_named, problem_of
 from consent_sync.adapters.storage.memory_data import Data, Equal, Item, Lane, Person
+from consent_sync.domain.erasure import Marks
 from consent_sync.domain.errors import AbsentError, StoreError
 from consent_sync.domain.identity import Side, Subject
 from consent_sync.domain.ledger import LedgerRecord, Write
 from consent_sync.domain.moments import SECOND, Micros
 from consent_sync.domain.state import PersonState
 from consent_sync.ports.clock import Clock
+from consent_sync.ports.graves import Burial, Grave, Removed
 from consent_sync.ports.store import (
     NewEvent,
     RefusedRequest,
@@ -40,8 +43,9 @@ class _Claim:
 class MemoryStore:
     """Keeps the promises of `Store` as long as the object lives."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, marks: Marks | None = None) -> None:
         self._clock = clock
+        self._marks = marks or Marks()
         self._data = Data()
         self._item = 0
         # Who may be due at once, oldest first; a person in it is looked at before it is claimed.
@@ -222,8 +226,12 @@ class MemoryStore:
         self, *, after: int, limit: int
     ) -> Sequence[tuple[int, Subject, LedgerRecord]]:
         """Return ledger records with numbers above `after`, oldest first."""
-        records = self._open().ledger[after : after + limit]
-        return [(number, *record) for number, record in enumerate(records, after + 1)]
+        kept = [
+            (number, *record)
+            for number, record in enumerate(self._open().ledger[after:], after + 1)
+            if record is not None
+        ]
+        return kept[:limit]
 
     async def replay(self, number: int, subjects: Sequence[Subject], received_at: Micros) -> None:
         """Queue a stored event again; raise AbsentError when there is none of that number."""
@@ -232,7 +240,7 @@ class MemoryStore:
         if event is None:
             raise AbsentError(f"there is no event number {number}")
         data.accept_refused(number)
-        for subject in subjects:
+        for subject in self._not_erased(data, subjects):
             if all(item.event != number for item in data.person(subject).items):
                 self._insert_item(data, subject, number, received_at, None)
 
@@ -278,7 +286,68 @@ class MemoryStore:
         kept = self._open().versions
         return kept[number - 1] if 1 <= number <= len(kept) else None
 
+    # --- the erased ---
+
+    async def bury(self, burial: Burial) -> Removed:
+        """Keep tombstones and remove these persons; their turns under way cannot be recorded."""
+        data = self._open()
+        for mark in burial.marks:
+            known = data.graves.get(mark)
+            if known is None or known.lifted_at is not None:
+                data.graves[mark] = Grave(mark, burial.at, burial.cause, burial.policy)
+        gone = {one: data.persons.pop(one) for one in burial.subjects if one in data.persons}
+        events: set[int] = set()
+        for subject, person in gone.items():
+            for places in (self._claims, self._line, self._retrying):
+                places.pop(subject, None)
+            events |= {item.event for item in person.items}
+            for record in person.records:
+                events |= events_named(record)
+        data.ledger = [None if one is not None and one[0] in gone else one for one in data.ledger]
+        return Removed(
+            len(gone),
+            sum(len(person.items) for person in gone.values()),
+            sum(len(person.records) for person in gone.values()),
+            data.scrub(events),
+        )
+
+    async def lift(self, marks: Sequence[bytes], at: Micros) -> int:
+        """Let whoever has these tombstones come back; return how many were in force."""
+        graves = self._open().graves
+        found = [mark for mark in marks if mark in graves and graves[mark].lifted_at is None]
+        graves.update({mark: graves[mark]._replace(lifted_at=at) for mark in found})
+        return len(found)
+
+    async def graves(self, marks: Sequence[bytes] | None = None) -> Sequence[Grave]:
+        """Return these tombstones or all, oldest first."""
+        found = [one for one in self._open().graves.values() if marks is None or one.mark in marks]
+        return sorted(found, key=lambda one: (one.at, one.mark))
+
+    async def cleared(self, marks: Sequence[bytes], at: Micros) -> None:
+        """Note that nothing is left of whoever has these tombstones."""
+        graves = self._open().graves
+        for mark in marks:
+            if mark in graves and graves[mark].cleared_at is None:
+                graves[mark] = graves[mark]._replace(cleared_at=at)
+
+    async def names(self, after: int, limit: int) -> Sequence[tuple[int, Subject]]:
+        """Return everybody ever named with a number above `after`."""
+        return [*enumerate(self._open().persons, 1)][after : after + limit]
+
+    async def scrub(self, numbers: Sequence[int]) -> int:
+        """Remove the content of these events where no turn waits for it; return of how many."""
+        return self._open().scrub(numbers)
+
     # --- parts ---
+
+    def _not_erased(self, data: Data, subjects: Sequence[Subject]) -> tuple[Subject, ...]:
+        if not data.graves:
+            return tuple(subjects)
+        return tuple(one for one in subjects if not self._erased(data, one))
+
+    def _erased(self, data: Data, subject: Subject) -> bool:
+        found = [data.graves.get(mark) for mark in self._marks.barring(subject)]
+        return any(one is not None and one.lifted_at is None for one in found)
 
     def _open(self) -> Data:
         if not self._is_open:
@@ -293,6 +362,9 @@ class MemoryStore:
 
     def _accept(self, data: Data, event: NewEvent) -> bool:
         equal = (event.source, event.mapping, event.digest)
+        left = self._not_erased(data, event.subjects)
+        if len(left) < len(event.subjects):
+            event = event._replace(subjects=left, body=event.body if left else b"")
         if event.repeatable:
             subjects = event.subjects
             if subjects and all(self._equal_waits(data, equal, s) for s in subjects):
@@ -302,7 +374,9 @@ class MemoryStore:
         else:
             data.seen.add(equal)
         at = event.received_at
-        stored = StoredEvent(0, event.source, event.mapping, event.type, at, event.body)
+        stored = StoredEvent(
+            0, event.source, event.mapping, event.type, at, event.body, 0, problem_of(event)
+        )
         number = data.add_event(stored)
         for subject in event.subjects:
             self._insert_item(data, subject, number, at, equal if event.repeatable else None)
@@ -359,6 +433,9 @@ class MemoryStore:
         for number, subject in settlement.moved:
             self._item += 1
             item = waiting[number]
+            if not self._not_erased(data, (subject,)):
+                data.scrub([item.event])
+                continue
             self._arrive(data, subject, Item(self._item, item.event, item.received_at, item.equal))
 
     def _set_lane(self, person: Person, claim: _Claim, settlement: Settlement) -> None:

@@ -1,12 +1,14 @@
 """What the store in memory holds, and how it is looked at."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+from consent_sync.domain.erasure import ERASED
 from consent_sync.domain.identity import Side, Source, Subject, is_stand_in
 from consent_sync.domain.ledger import LedgerRecord, Write
 from consent_sync.domain.moments import Micros
 from consent_sync.domain.state import PersonState
+from consent_sync.ports.graves import Grave
 from consent_sync.ports.store import SideStatus, StoredEvent, StoredItem, StoreStatus, Summary
 from consent_sync.ports.versions import MappingVersion
 
@@ -58,8 +60,9 @@ class Data:
     events: list[StoredEvent] = field(default_factory=list)
     seen: set[Equal] = field(default_factory=set)
     persons: dict[Subject, Person] = field(default_factory=dict)
-    ledger: list[tuple[Subject, LedgerRecord]] = field(default_factory=list)
+    ledger: list[tuple[Subject, LedgerRecord] | None] = field(default_factory=list)
     versions: list[MappingVersion] = field(default_factory=list)
+    graves: dict[bytes, Grave] = field(default_factory=dict)
 
     def person(self, subject: Subject) -> Person:
         """Return a person, made on first mention."""
@@ -69,6 +72,14 @@ class Data:
         """Append to the ledger."""
         self.person(subject).records.append(record)
         self.ledger.append((subject, record))
+
+    def scrub(self, numbers: Iterable[int]) -> int:
+        """Remove what these events said, unless somebody waits for it; return of how many."""
+        waiting = self._waiting_events()
+        found = [one for one in numbers if one not in waiting and self.events[one - 1].body]
+        for number in found:
+            self.events[number - 1] = replace(self.events[number - 1], body=b"", problem=ERASED)
+        return len(found)
 
     def add_event(self, event: StoredEvent) -> int:
         """Keep an event and return its number."""

@@ -79,6 +79,15 @@ PARTS: Final = (
         0,
     ),
     Part(
+        "tombstones",
+        "tombstone",
+        ("mark", "at", "cause", "policy", "lifted_at", "cleared_at"),
+        ("bytea", "int8", "text", "text", "int8", "int8"),
+        "SELECT hex(mark), mark, at, cause, policy, lifted_at, cleared_at"
+        " FROM tombstone WHERE hex(mark) > ? ORDER BY hex(mark) LIMIT ?",
+        "",
+    ),
+    Part(
         "items",
         "item",
         ("id", "event", "received_at", "person", "repeat_key"),

@@ -25,6 +25,7 @@ from consent_sync.adapters.storage.statements import migrations
 from consent_sync.adapters.storage.taking import TurnReader
 from consent_sync.adapters.storage.transactions import SqliteTransactions
 from consent_sync.adapters.storage.turns import Dispatcher
+from consent_sync.domain.erasure import Marks
 from consent_sync.domain.errors import StoreError
 
 Source = TypeVar("Source")
@@ -37,7 +38,13 @@ _READ_CACHE_KIB: Final = 16_384
 class Opened:
     """Owns the file from the moment it is made until `stop`. Making it raises StoreError."""
 
-    def __init__(self, path: Path, dispatcher: Dispatcher, queue_bounds: tuple[int, int]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        dispatcher: Dispatcher,
+        queue_bounds: tuple[int, int],
+        marks: Marks,
+    ) -> None:
         _refuse_lossy_library()
         self._path = path
         self.dispatcher = dispatcher
@@ -47,7 +54,7 @@ class Opened:
             try:
                 writer = self._connect(undo, looking=False)
                 migrate(writer, path, migrations())
-                self.desk = Desk(writer, dispatcher.lanes.taken)
+                self.desk = Desk(writer, dispatcher.lanes.taken, marks)
                 self.turn_reader = TurnReader(self._connect(undo, looking=True))
                 self.look_reader = Reader(self._connect(undo, looking=True))
                 self._announced = self.turn_reader.announced()

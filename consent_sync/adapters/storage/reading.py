@@ -14,6 +14,7 @@ from consent_sync.domain.identity import Side, Subject, source_of
 from consent_sync.domain.ledger import LedgerRecord
 from consent_sync.domain.moments import Micros
 from consent_sync.domain.state import PersonState
+from consent_sync.ports.graves import Grave
 from consent_sync.ports.store import (
     SideStatus,
     StoredEvent,
@@ -165,6 +166,17 @@ class Reader:
             failed=tally.get("failed", 0),
             persons=tally.get("persons", 0),
         )
+
+    def graves(self, marks: Sequence[bytes] | None) -> list[Grave]:
+        """Return these tombstones or all, oldest first."""
+        found = [Grave(bytes(mark), *rest) for mark, *rest in self._rows("tombstones", ())]
+        wanted = None if marks is None else frozenset(marks)
+        return [one for one in found if wanted is None or one.mark in wanted]
+
+    def names(self, after: int, limit: int) -> list[tuple[int, Subject]]:
+        """Return the next of everybody ever named."""
+        rows = self._rows("names_page", (after, limit))
+        return [(int(number), Subject(mapping, person)) for number, mapping, person in rows]
 
     def versions_in_force(self) -> list[MappingVersion]:
         """Return the newest version of each mapping that has not ended."""

@@ -1,9 +1,10 @@
 """Recording turns inside a transaction: what was announced, and how turns ended."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from consent_sync.adapters.storage.accepting import Arrivals, Persons, Row
+from consent_sync.adapters.storage.burying import Tombstones
 from consent_sync.adapters.storage.counting import Counting
 from consent_sync.adapters.storage.hashes import PersonKeys
 from consent_sync.adapters.storage.keys import profile_key
@@ -59,13 +60,23 @@ class Ended:
 class Settling:
     """The statements of the work."""
 
-    def __init__(self, statements: Statements, counting: Counting, person_keys: PersonKeys) -> None:
+    def __init__(
+        self,
+        statements: Statements,
+        counting: Counting,
+        person_keys: PersonKeys,
+        tombstones: Tombstones,
+        refuse_gone: Callable[[Iterable[int]], None],
+    ) -> None:
         self._statements = statements
         self._counting = counting
         self._person_keys = person_keys
+        self._tombstones = tombstones
+        self._refuse_gone = refuse_gone
 
     def announce(self, starts: Sequence[Start]) -> list[int | None]:
         """Remember writes about to be sent; return the number of each record that was kept."""
+        self._refuse_gone([start.claim.person for start in starts])
         numbers = self._keep_sights(starts)
         rows: list[Row] = []
         for start in starts:
@@ -96,6 +107,7 @@ class Settling:
 
     def settle(self, ends: Sequence[End]) -> list[Ended]:
         """Record the ends of turns, each of another person."""
+        self._refuse_gone([end.claim.person for end in ends])
         self._keep_states(ends)
         announced = [end.claim.person for end in ends if end.announced]
         if announced:
@@ -158,6 +170,9 @@ class Settling:
         subjects = [subject for _, subject in end.settlement.moved]
         persons = Persons(self._statements, self._counting, self._person_keys, subjects)
         for item, subject in end.settlement.moved:
+            if self._tombstones and self._tombstones.bars(subject):
+                self._let_go(end, item)
+                continue
             target = persons.number(subject)
             before = self._statements.of_list("count_waiting", [target])
             if self._counting["retrying"]:
@@ -169,6 +184,14 @@ class Settling:
             arrivals.append((target, self._counting.item))
         persons.write()
         return arrivals
+
+    def _let_go(self, end: End, item: int) -> None:
+        """An item turns out to be of somebody who was erased: nobody waits for it any more."""
+        event = self._statements.value("event_of_item", item)
+        self._statements.change_list("delete_items", [item])
+        self._statements.change_list("scrub_events", [event])
+        left = self._statements.of_list("count_waiting", [end.claim.person])
+        self._counting.add("waiting", -(not left))
 
     def _set_lanes(
         self,

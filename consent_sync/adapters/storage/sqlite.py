@@ -13,12 +13,14 @@ from consent_sync.adapters.storage.reading import Reader
 from consent_sync.adapters.storage.settling import End, Ended, Seen, Start
 from consent_sync.adapters.storage.taking import TurnReader
 from consent_sync.adapters.storage.turns import Dispatcher
+from consent_sync.domain.erasure import Marks
 from consent_sync.domain.errors import AbsentError, StoreError
 from consent_sync.domain.identity import Side, Subject
 from consent_sync.domain.ledger import LedgerRecord, Write
 from consent_sync.domain.moments import Micros
 from consent_sync.domain.state import PersonState
 from consent_sync.ports.clock import Clock
+from consent_sync.ports.graves import Burial, Grave, Removed
 from consent_sync.ports.store import (
     NewEvent,
     RefusedRequest,
@@ -42,7 +44,7 @@ class SqliteStore:
 
     `queue_calls` and `queue_bytes` bound what waits to be written; above them calls raise
     StoreError at once. `page` is how many waiting items are fetched at a time; memory holds the
-    names of four pages of persons, whatever the backlog.
+    names of four pages of persons, whatever the backlog. `marks` makes the tombstones.
     """
 
     def __init__(
@@ -53,11 +55,13 @@ class SqliteStore:
         queue_calls: int = 10_000,
         queue_bytes: int = 64 * 1024 * 1024,
         page: int = 1_000,
+        marks: Marks | None = None,
     ) -> None:
         self._path = Path(path)
         self._clock = clock
         self._queue_bounds = (queue_calls, queue_bytes)
         self._page = page
+        self._marks = marks or Marks()
         self._open: Opened | None = None
 
     # --- life ---
@@ -67,7 +71,9 @@ class SqliteStore:
         if self._open is not None:
             raise StoreError("the store is already open")
         dispatcher = Dispatcher(self._clock, self._for_turns, page=self._page)
-        opened = await asyncio.to_thread(Opened, self._path, dispatcher, self._queue_bounds)
+        opened = await asyncio.to_thread(
+            Opened, self._path, dispatcher, self._queue_bounds, self._marks
+        )
         opened.start()
         self._open = opened
 
@@ -237,6 +243,37 @@ class SqliteStore:
     async def version_by_number(self, number: int) -> MappingVersion | None:
         """Return a version by its number, None when there is none."""
         return await self._looking(lambda reader: reader.version_by_number(number))
+
+    # --- the erased ---
+
+    async def bury(self, burial: Burial) -> Removed:
+        """Keep tombstones and remove these persons; their turns under way cannot be recorded."""
+        opened = self._opened()
+        size = _CALL_BYTES + 100 * len(burial.marks)
+        return await opened.writer.submit(Work(opened.desk.bury, burial, size))
+
+    async def lift(self, marks: Sequence[bytes], at: Micros) -> int:
+        """Let whoever has these tombstones come back; return how many were in force."""
+        opened = self._opened()
+        return await opened.writer.submit(Work(opened.desk.lift, (marks, at), _CALL_BYTES))
+
+    async def graves(self, marks: Sequence[bytes] | None = None) -> Sequence[Grave]:
+        """Return these tombstones or all, oldest first."""
+        return await self._looking(lambda reader: reader.graves(marks))
+
+    async def cleared(self, marks: Sequence[bytes], at: Micros) -> None:
+        """Note that nothing is left of whoever has these tombstones."""
+        opened = self._opened()
+        await opened.writer.submit(Work(opened.desk.cleared, (marks, at), _CALL_BYTES))
+
+    async def names(self, after: int, limit: int) -> Sequence[tuple[int, Subject]]:
+        """Return everybody ever named with a number above `after`."""
+        return await self._looking(lambda reader: reader.names(after, limit))
+
+    async def scrub(self, numbers: Sequence[int]) -> int:
+        """Remove the content of these events where no turn waits for it; return of how many."""
+        opened = self._opened()
+        return await opened.writer.submit(Work(opened.desk.scrub, numbers, _CALL_BYTES))
 
     # --- parts ---
 

@@ -75,7 +75,9 @@ class TurnReader:
             try:
                 in_flight = self._in_flight(claim.person) if claim.person in announced else ()
                 waiting = items.get(claim.person, [])
-                found.append(self._turn(claim, heads[claim.person], waiting, in_flight, now))
+                head = heads.get(claim.person)
+                # Nothing is due for somebody who was erased meanwhile.
+                found.append(head and self._turn(claim, head, waiting, in_flight, now))
             except StoreError as error:
                 # One person's damaged state must not keep the others waiting.
                 found.append(error)

@@ -11,6 +11,7 @@ from consent_sync.adapters.storage.postgres.arrays import (
     integer_array,
     text_array,
 )
+from consent_sync.domain.erasure import Marks
 from consent_sync.domain.identity import Subject
 from consent_sync.domain.moments import Micros
 from consent_sync.ports.store import NewEvent, RefusedRequest
@@ -36,7 +37,7 @@ class Batch:
         """Whether nothing has to be asked of the database."""
         return not self._events
 
-    def values(self, slot: int) -> dict[str, Any]:
+    def values(self, slot: int, marks: Marks) -> dict[str, Any]:
         """Return the values of the statement `accept`."""
         events, links = self._events, self._links
         return {
@@ -51,7 +52,7 @@ class Batch:
             "body": bytes_array([event.body for event, _, _ in events]),
             "link_n": integer_array([n for n, _, _ in links]),
             "link_asks": integer_array([int(asks) for _, asks, _ in links]),
-            **link_values([subject for _, _, subject in links]),
+            **link_values([subject for _, _, subject in links], marks),
         }
 
     def answers(self, new: Iterable[int]) -> list[list[bool]]:
@@ -77,12 +78,15 @@ class Batch:
         return place
 
 
-def link_values(subjects: Sequence[Subject]) -> dict[str, BytesArray]:
-    """Return the values that name persons."""
+def link_values(subjects: Sequence[Subject], marks: Marks) -> dict[str, BytesArray]:
+    """Return the values that name persons, with the tombstones that would keep them out."""
+    barring = [marks.barring(subject) for subject in subjects]
     return {
         "link_key": bytes_array([person_key(subject) for subject in subjects]),
         "link_mapping": bytes_array([subject.mapping.encode() for subject in subjects]),
         "link_person": bytes_array([subject.person.encode() for subject in subjects]),
+        "link_everywhere": bytes_array([everywhere for everywhere, _ in barring]),
+        "link_own": bytes_array([own for _, own in barring]),
     }
 
 
@@ -100,11 +104,11 @@ def refused_values(request: RefusedRequest, slot: int) -> dict[str, Any]:
 
 
 def replay_values(
-    number: int, subjects: Sequence[Subject], received_at: Micros, slot: int
+    number: int, subjects: Sequence[Subject], received_at: Micros, slot: int, marks: Marks
 ) -> dict[str, Any]:
     """Return the values of the statement `replay`."""
     named = tuple(dict.fromkeys(subjects))
-    return {"slot": slot, "number": number, "at": received_at, **link_values(named)}
+    return {"slot": slot, "number": number, "at": received_at, **link_values(named, marks)}
 
 
 def version_values(versions: Sequence[MappingVersion]) -> dict[str, Any]:

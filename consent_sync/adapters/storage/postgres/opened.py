@@ -29,6 +29,7 @@ from consent_sync.adapters.storage.postgres.settling import (
     turn_values,
 )
 from consent_sync.adapters.storage.postgres.taking import Taking
+from consent_sync.domain.erasure import Marks
 from consent_sync.domain.errors import StoreError
 from consent_sync.domain.moments import SECOND
 from consent_sync.ports.store import NewEvent, Settlement
@@ -44,8 +45,11 @@ _ATTEMPTS: Final = 3
 class Opened:
     """Connected from `start` to `stop`."""
 
-    def __init__(self, url: str, bounds: tuple[int, int], lease_seconds: float) -> None:
+    def __init__(
+        self, url: str, bounds: tuple[int, int], lease_seconds: float, marks: Marks
+    ) -> None:
         calls, size = bounds
+        self.marks = marks
         self._lease_seconds = lease_seconds
         # Apart, so that nobody who looks around keeps the work waiting.
         self.work = Database(url, connections=6)
@@ -123,7 +127,7 @@ class Opened:
     async def _accept(self, calls: Sequence[Sequence[NewEvent]]) -> list[list[bool]]:
         with explained():
             batch = Batch(calls)
-            values = None if batch.empty else batch.values(self.slot)
+            values = None if batch.empty else batch.values(self.slot, self.marks)
         if values is None:
             return batch.answers(())
         # Asked again after a broken connection: what had landed counts as a duplicate then.
@@ -158,7 +162,7 @@ class Opened:
 
     async def _settle_part(self, ends: Sequence[End]) -> set[bytes]:
         with explained():
-            values = end_values(ends, self.slot)
+            values = end_values(ends, self.slot, self.marks)
 
         async def attempt() -> set[bytes]:
             return {person for (person,) in await self.work.rows("settle", values)}

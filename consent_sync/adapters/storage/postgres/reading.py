@@ -14,6 +14,7 @@ from consent_sync.adapters.storage.postgres.errors import explained
 from consent_sync.domain.identity import Side, Subject, source_of
 from consent_sync.domain.ledger import LedgerRecord
 from consent_sync.domain.state import PersonState
+from consent_sync.ports.graves import Grave
 from consent_sync.ports.store import SideStatus, StoredEvent, StoredItem, StoreStatus
 from consent_sync.ports.versions import MappingVersion
 
@@ -112,6 +113,17 @@ class Looking:
         """Return the number of the last ledger record, 0 when there is none."""
         rows = await self._rows("newest_record")
         return int(rows[0][0]) if rows else 0
+
+    async def graves(self, marks: Sequence[bytes] | None = None) -> Sequence[Grave]:
+        """Return these tombstones or all, lifted ones too, oldest first."""
+        found = [Grave(*row) for row in await self._rows("tombstones")]
+        wanted = None if marks is None else frozenset(marks)
+        return [one for one in found if wanted is None or one.mark in wanted]
+
+    async def names(self, after: int, limit: int) -> Sequence[tuple[int, Subject]]:
+        """Return everybody ever named with a number above `after`, an empty page at the end."""
+        rows = await self._rows("names_page", after=after, limit=limit)
+        return [(int(n), Subject(one.decode(), person.decode())) for n, one, person in rows]
 
     async def status(self) -> StoreStatus:
         """Return the counts that operators look at."""

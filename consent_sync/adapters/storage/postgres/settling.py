@@ -8,6 +8,7 @@ from consent_sync.adapters.storage.keys import profile_key
 from consent_sync.adapters.storage.postgres.accepting import link_values
 from consent_sync.adapters.storage.postgres.arrays import bytes_array, integer_array
 from consent_sync.adapters.storage.postgres.claims import Claim
+from consent_sync.domain.erasure import Marks
 from consent_sync.domain.identity import Subject
 from consent_sync.domain.moments import Micros
 from consent_sync.ports.store import Settlement
@@ -53,7 +54,7 @@ def start_values(starts: Sequence[Start], lease: Micros) -> dict[str, Any]:
     }
 
 
-def end_values(ends: Sequence[End], slot: int) -> dict[str, Any]:
+def end_values(ends: Sequence[End], slot: int, marks: Marks) -> dict[str, Any]:
     """Return the values of the statement `settle`."""
     settlements = [end.settlement for end in ends]
     summaries = [one.summary for one in settlements]
@@ -79,7 +80,7 @@ def end_values(ends: Sequence[End], slot: int) -> dict[str, Any]:
         "done_person": bytes_array([end.claim.person for _, end in done]),
         "moved": integer_array([item for item, _, _ in moved]),
         "moved_person": bytes_array([end.claim.person for _, end, _ in moved]),
-        **link_values(targets),
+        **link_values(targets, marks),
     }
 
 

@@ -14,6 +14,8 @@ from consent_sync.adapters.storage.postgres.accepting import (
     replay_values,
     version_values,
 )
+from consent_sync.adapters.storage.postgres.arrays import bytes_array, integer_array
+from consent_sync.adapters.storage.postgres.burying import Gravedigger
 from consent_sync.adapters.storage.postgres.claims import begin_writing
 from consent_sync.adapters.storage.postgres.connections import Values
 from consent_sync.adapters.storage.postgres.errors import explained
@@ -22,11 +24,13 @@ from consent_sync.adapters.storage.postgres.opened import Opened, repeated
 from consent_sync.adapters.storage.postgres.reading import Looking
 from consent_sync.adapters.storage.postgres.settling import End, Start
 from consent_sync.adapters.storage.postgres.taking import Lease
+from consent_sync.domain.erasure import Marks
 from consent_sync.domain.errors import AbsentError, StoreError
 from consent_sync.domain.identity import Subject
 from consent_sync.domain.ledger import Write
 from consent_sync.domain.moments import SECOND, Micros
 from consent_sync.ports.clock import Clock
+from consent_sync.ports.graves import Burial, Removed
 from consent_sync.ports.store import NewEvent, RefusedRequest, Settlement, Sight, Turn
 from consent_sync.ports.versions import MappingVersion
 
@@ -43,7 +47,7 @@ class PostgresStore(Looking):
     """Keeps the promises of `Store` in one PostgreSQL database, shared with other replicas.
 
     `queue_calls` and `queue_bytes` bound what waits to be written; above them calls raise
-    StoreError at once.
+    StoreError at once. `marks` makes the tombstones.
     """
 
     def __init__(
@@ -54,11 +58,13 @@ class PostgresStore(Looking):
         queue_calls: int = 10_000,
         queue_bytes: int = 64 * 1024 * 1024,
         lease_seconds: float = LEASE_SECONDS,
+        marks: Marks | None = None,
     ) -> None:
         self._url = url
         self._clock = clock
         self._bounds = (queue_calls, queue_bytes)
         self._lease_seconds = lease_seconds
+        self._marks = marks or Marks()
         self._open: Opened | None = None
         super().__init__(_Looks(self._opened))
 
@@ -69,7 +75,7 @@ class PostgresStore(Looking):
         if self._open is not None:
             raise StoreError("the store is already open")
         await migrate(self._url)
-        opened = Opened(self._url, self._bounds, self._lease_seconds)
+        opened = Opened(self._url, self._bounds, self._lease_seconds, self._marks)
         await opened.start()
         self._open = opened
 
@@ -105,7 +111,7 @@ class PostgresStore(Looking):
         """Queue a stored event again; raise AbsentError when there is none of that number."""
         opened = self._opened()
         with explained():
-            values = replay_values(number, subjects, received_at, opened.slot)
+            values = replay_values(number, subjects, received_at, opened.slot, self._marks)
         if not await opened.look.rows("replay", values):
             raise AbsentError(f"there is no event number {number}")
         opened.bell.set()
@@ -200,6 +206,28 @@ class PostgresStore(Looking):
         with explained():
             values = version_values(versions)
         await opened.look.rows("keep_versions", values)
+
+    # --- the erased ---
+
+    async def bury(self, burial: Burial) -> Removed:
+        """Keep tombstones and remove these persons; their turns under way cannot be recorded."""
+        opened = self._opened()
+        return await Gravedigger(opened.look, opened.slot).bury(burial)
+
+    async def lift(self, marks: Sequence[bytes], at: Micros) -> int:
+        """Let whoever has these tombstones come back; return how many were in force."""
+        values = {"marks": bytes_array(marks), "at": at}
+        return len(await self._opened().look.rows("lift", values))
+
+    async def cleared(self, marks: Sequence[bytes], at: Micros) -> None:
+        """Note that nothing is left of whoever has these tombstones."""
+        values = {"marks": bytes_array(marks), "at": at}
+        await self._opened().look.rows("clear_tombstones", values)
+
+    async def scrub(self, numbers: Sequence[int]) -> int:
+        """Remove the content of these events where no turn waits for it; return of how many."""
+        values = {"events": integer_array(numbers)}
+        return len(await self._opened().look.rows("scrub_events", values))
 
     # --- parts ---
 

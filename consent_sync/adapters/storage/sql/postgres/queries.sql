@@ -12,13 +12,22 @@ WITH asked AS MATERIALIZED (
         %(key)s::bytea[], %(repeat_key)s::bytea[], %(asks)s::bigint[], %(body)s::bytea[]
     ) WITH ORDINALITY AS a (source, mapping, type, at, key, repeat_key, asks, body, n)
 ),
-link AS MATERIALIZED (
-    SELECT *
+named AS MATERIALIZED (
+    SELECT
+        l.*,
+        EXISTS (
+            SELECT FROM consent_sync.tombstone
+            WHERE mark IN (everywhere, own) AND lifted_at IS NULL
+        ) AS barred
     FROM unnest(
         %(link_n)s::bigint[], %(link_asks)s::bigint[],
-        %(link_key)s::bytea[], %(link_mapping)s::bytea[], %(link_person)s::bytea[]
-    ) WITH ORDINALITY AS l (n, asks, key, mapping, person, place)
+        %(link_key)s::bytea[], %(link_mapping)s::bytea[], %(link_person)s::bytea[],
+        %(link_everywhere)s::bytea[], %(link_own)s::bytea[]
+    ) WITH ORDINALITY AS l (n, asks, key, mapping, person, everywhere, own, place)
 ),
+link AS MATERIALIZED (SELECT n, asks, key, mapping, person, place FROM named WHERE NOT barred),
+-- Events about nobody but the erased: kept without what they say.
+emptied AS MATERIALIZED (SELECT n FROM named GROUP BY n HAVING bool_and(barred)),
 given AS MATERIALIZED (
     SELECT nextval('consent_sync.event_id') AS id, asked.*
     FROM asked
@@ -26,7 +35,7 @@ given AS MATERIALIZED (
         WHEN asks = 0 THEN
             NOT EXISTS (SELECT FROM consent_sync.event WHERE event.key = asked.key)
             AND NOT EXISTS (SELECT FROM consent_sync.seen WHERE seen.key = asked.key)
-        ELSE EXISTS (
+        ELSE n IN (SELECT n FROM emptied) OR EXISTS (
             SELECT FROM link
             WHERE link.n = asked.n AND link.asks = 1 AND NOT EXISTS (
                 SELECT FROM consent_sync.item LEFT JOIN consent_sync.lane USING (person)
@@ -37,8 +46,12 @@ given AS MATERIALIZED (
     END
 ),
 fresh AS (
-    INSERT INTO consent_sync.event (id, source, mapping, type, received_at, key, body)
-    SELECT id, source, mapping, type, at, key, body FROM given
+    INSERT INTO consent_sync.event (id, source, mapping, type, received_at, key, problem, body)
+    SELECT
+        id, source, mapping, type, at, key,
+        CASE WHEN n IN (SELECT n FROM emptied) THEN 'erased'::bytea ELSE '' END,
+        CASE WHEN n IN (SELECT n FROM emptied) THEN '' ELSE body END
+    FROM given
     -- In one order everywhere, or two replicas that get the same events wait for each other.
     ORDER BY key
     -- Another replica may store the same at this moment.
@@ -120,8 +133,12 @@ turned AS (
 asked AS MATERIALIZED (
     SELECT l.*
     FROM found, unnest(
-        %(link_key)s::bytea[], %(link_mapping)s::bytea[], %(link_person)s::bytea[]
-    ) WITH ORDINALITY AS l (key, mapping, person, place)
+        %(link_key)s::bytea[], %(link_mapping)s::bytea[], %(link_person)s::bytea[],
+        %(link_everywhere)s::bytea[], %(link_own)s::bytea[]
+    ) WITH ORDINALITY AS l (key, mapping, person, everywhere, own, place)
+    WHERE NOT EXISTS (
+        SELECT FROM consent_sync.tombstone WHERE mark IN (everywhere, own) AND lifted_at IS NULL
+    )
 ),
 born AS (
     INSERT INTO consent_sync.person (key, mapping, person)
@@ -359,13 +376,33 @@ finished AS (
     JOIN ended USING (person)
     WHERE item.id = done.id
 ),
-moves AS MATERIALIZED (
-    SELECT move.*
+asked AS MATERIALIZED (
+    SELECT
+        move.*,
+        EXISTS (
+            SELECT FROM consent_sync.tombstone
+            WHERE mark IN (everywhere, own) AND lifted_at IS NULL
+        ) AS barred
     FROM unnest(
         %(moved)s::bigint[], %(moved_person)s::bytea[],
-        %(link_key)s::bytea[], %(link_mapping)s::bytea[], %(link_person)s::bytea[]
-    ) AS move (id, person, target, target_mapping, target_person)
+        %(link_key)s::bytea[], %(link_mapping)s::bytea[], %(link_person)s::bytea[],
+        %(link_everywhere)s::bytea[], %(link_own)s::bytea[]
+    ) AS move (id, person, target, target_mapping, target_person, everywhere, own)
     JOIN ended USING (person)
+),
+moves AS MATERIALIZED (SELECT * FROM asked WHERE NOT barred),
+-- Items that turn out to be of somebody who was erased: nobody waits for them any more.
+let_go AS (
+    DELETE FROM consent_sync.item USING asked WHERE asked.barred AND item.id = asked.id
+    RETURNING item.id, item.event
+),
+emptied AS (
+    UPDATE consent_sync.event SET body = '', problem = 'erased'
+    FROM let_go
+    WHERE event.id = let_go.event AND NOT EXISTS (
+        SELECT FROM consent_sync.item AS other
+        WHERE other.event = let_go.event AND other.id <> let_go.id
+    )
 ),
 born AS (
     INSERT INTO consent_sync.person (key, mapping, person)
@@ -446,10 +483,12 @@ JOIN consent_sync.person ON person.key = given.person AND person.turn = given.fe
 -- A turn that lost its lease had announced writes that may have landed late: they are looked at.
 WITH noted AS (
     INSERT INTO consent_sync.intent (person, fence, body)
-    SELECT %(person)s, %(fence)s, unnest(%(writes)s::bytea[])
+    SELECT key, %(fence)s, unnest(%(writes)s::bytea[])
+    -- Nobody is there any more who was erased meanwhile.
+    FROM consent_sync.person WHERE key = %(person)s
 )
 INSERT INTO consent_sync.lane (person, next_at, place, uneasy)
-VALUES (%(person)s, consent_sync.now_micros(), 0, true)
+SELECT key, consent_sync.now_micros(), 0, true FROM consent_sync.person WHERE key = %(person)s
 ON CONFLICT (person) DO UPDATE SET
     uneasy = true,
     next_at = CASE
@@ -654,3 +693,118 @@ SELECT id, source, mapping, type, received_at, body, status, problem, false
 FROM consent_sync.event
 WHERE id = ANY(%(numbers)s)
 ORDER BY id;
+
+-- name: bury
+-- Keep tombstones; who is buried already stays so since then. `tx` is this transaction.
+WITH kept AS (
+    INSERT INTO consent_sync.tombstone (mark, at, cause, policy)
+    SELECT mark, %(at)s, %(cause)s, %(policy)s FROM unnest(%(marks)s::bytea[]) AS m (mark)
+    ORDER BY mark
+    ON CONFLICT (mark) DO UPDATE SET
+        at = excluded.at, cause = excluded.cause, policy = excluded.policy,
+        lifted_at = NULL, cleared_at = NULL
+    WHERE tombstone.lifted_at IS NOT NULL
+)
+SELECT pg_current_xact_id()::text::bigint;
+
+-- name: all_after
+-- Whether every statement that may write sees what that transaction has committed.
+SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint > %(tx)s;
+
+-- name: stop_turns
+-- The turns of these persons lose their leases, and nobody claims them before they are removed.
+WITH mine AS MATERIALIZED (
+    SELECT person FROM consent_sync.lane WHERE person = ANY(%(keys)s::bytea[])
+    ORDER BY person FOR UPDATE
+)
+UPDATE consent_sync.lane
+SET fence = NULL, next_at = consent_sync.now_micros() + 60000000
+FROM mine WHERE lane.person = mine.person;
+
+-- name: records_of_persons
+-- All ledger records of these persons, along the chains.
+WITH RECURSIVE chain (id, previous, body) AS (
+    SELECT ledger.id, ledger.previous, ledger.body
+    FROM consent_sync.person JOIN consent_sync.ledger ON ledger.id = person.record
+    WHERE person.key = ANY(%(keys)s::bytea[])
+    UNION ALL
+    SELECT ledger.id, ledger.previous, ledger.body
+    FROM chain JOIN consent_sync.ledger ON ledger.id = chain.previous
+)
+SELECT id, body FROM chain;
+
+-- name: remove_persons
+-- Everything of these persons goes, together with their records and what those events said.
+WITH who AS (
+    DELETE FROM consent_sync.person WHERE key = ANY(%(keys)s::bytea[])
+    RETURNING key, person, held, failed
+),
+waited AS (
+    DELETE FROM consent_sync.item WHERE person = ANY(%(keys)s::bytea[])
+    RETURNING person, event
+),
+lanes AS (
+    DELETE FROM consent_sync.lane WHERE person = ANY(%(keys)s::bytea[])
+),
+intents AS (
+    DELETE FROM consent_sync.intent WHERE person = ANY(%(keys)s::bytea[])
+),
+records AS (
+    DELETE FROM consent_sync.ledger WHERE id = ANY(%(records)s::bigint[]) RETURNING id
+),
+emptied AS (
+    UPDATE consent_sync.event SET body = '', problem = 'erased'
+    WHERE (id = ANY(%(events)s::bigint[]) OR id IN (SELECT event FROM waited))
+    AND body <> ''
+    AND NOT EXISTS (
+        SELECT FROM consent_sync.item
+        WHERE item.event = event.id AND item.person <> ALL(%(keys)s::bytea[])
+    )
+    RETURNING id
+),
+counted AS (
+    INSERT INTO consent_sync.tally (slot, name, value)
+    SELECT %(slot)s::integer, name, value
+    FROM (
+        SELECT 'held', -sum(held) FROM who
+        UNION ALL
+        SELECT 'failed', -sum(failed) FROM who
+        UNION ALL
+        SELECT 'persons', -count(*) FROM who WHERE substr(person, 1, 1) <> '\x00'
+        UNION ALL
+        SELECT 'waiting', -count(DISTINCT person) FROM waited
+    ) AS counts (name, value)
+    WHERE value <> 0
+    ORDER BY name
+    ON CONFLICT (slot, name) DO UPDATE SET value = tally.value + excluded.value
+)
+SELECT
+    (SELECT count(*) FROM who), (SELECT count(*) FROM waited),
+    (SELECT count(*) FROM records), (SELECT count(*) FROM emptied);
+
+-- name: lift
+-- Let somebody come back.
+UPDATE consent_sync.tombstone SET lifted_at = %(at)s
+WHERE mark = ANY(%(marks)s::bytea[]) AND lifted_at IS NULL
+RETURNING mark;
+
+-- name: tombstones
+-- The proofs of all erasures, oldest first.
+SELECT mark, at, cause, policy, lifted_at, cleared_at FROM consent_sync.tombstone ORDER BY at, mark;
+
+-- name: clear_tombstones
+-- Nothing is left of somebody.
+UPDATE consent_sync.tombstone SET cleared_at = %(at)s
+WHERE mark = ANY(%(marks)s::bytea[]) AND cleared_at IS NULL;
+
+-- name: names_page
+-- The next of everybody ever named.
+SELECT id, mapping, person FROM consent_sync.person
+WHERE id > %(after)s ORDER BY id LIMIT %(limit)s;
+
+-- name: scrub_events
+-- What these events said goes, unless somebody still waits for it.
+UPDATE consent_sync.event SET body = '', problem = 'erased'
+WHERE id = ANY(%(events)s::bigint[]) AND body <> ''
+AND NOT EXISTS (SELECT FROM consent_sync.item WHERE item.event = event.id)
+RETURNING id;

@@ -121,6 +121,10 @@ DELETE FROM item WHERE id IN (SELECT value FROM json_each(?));
 -- An item belongs to another person; it gets a new number because it waits anew.
 UPDATE OR ROLLBACK item SET id = ?, person = ? WHERE id = ?;
 
+-- name: event_of_item
+-- What an item is about.
+SELECT event FROM item WHERE id = ?;
+
 -- name: hurry_lanes
 -- Something new arrived: turns that wait for their moment are due at once.
 UPDATE OR ROLLBACK lane SET due_at = 0 WHERE due_at > 0 AND person IN (SELECT value FROM json_each(?));
@@ -398,3 +402,81 @@ SELECT person FROM person_key WHERE key = ?;
 -- name: person_log_after
 -- The newest persons, page by page.
 SELECT id, key FROM person_log WHERE id > ? ORDER BY id LIMIT ?;
+
+-- name: tombstones_in_force
+-- Whom nothing may bring back.
+SELECT mark FROM tombstone WHERE lifted_at IS NULL;
+
+-- name: tombstones
+-- The proofs of all erasures, oldest first.
+SELECT mark, at, cause, policy, lifted_at, cleared_at FROM tombstone ORDER BY at, mark;
+
+-- name: insert_tombstones
+-- Bury; who is buried already stays so since then.
+INSERT INTO tombstone (mark, at, cause, policy) VALUES (?, ?, ?, ?)
+ON CONFLICT (mark) DO UPDATE SET
+    at = excluded.at, cause = excluded.cause, policy = excluded.policy,
+    lifted_at = NULL, cleared_at = NULL
+WHERE lifted_at IS NOT NULL;
+
+-- name: lift_tombstone
+-- Let somebody come back.
+UPDATE OR ROLLBACK tombstone SET lifted_at = ? WHERE mark = ? AND lifted_at IS NULL;
+
+-- name: clear_tombstone
+-- Nothing is left of somebody.
+UPDATE OR ROLLBACK tombstone SET cleared_at = ? WHERE mark = ? AND cleared_at IS NULL;
+
+-- name: names_page
+-- The next of everybody ever named.
+SELECT id, mapping, person FROM person WHERE id > ? ORDER BY id LIMIT ?;
+
+-- name: person_counts
+-- What of a person is counted: held, failed, items that wait, whether a turn comes again.
+SELECT
+    held, failed,
+    (SELECT count(*) FROM item WHERE item.person = person.id),
+    EXISTS (SELECT 1 FROM lane WHERE lane.person = person.id)
+FROM person WHERE id = ?;
+
+-- name: events_of_person
+-- What waits for a person.
+SELECT event FROM item WHERE person = ?;
+
+-- name: records_of_person
+-- All ledger records of a person, along the chain.
+WITH RECURSIVE chain (id, previous, body) AS (
+    SELECT ledger.id, ledger.previous, ledger.body
+    FROM person JOIN ledger ON ledger.id = person.record
+    WHERE person.id = ?
+    UNION ALL
+    SELECT ledger.id, ledger.previous, ledger.body
+    FROM chain JOIN ledger ON ledger.id = chain.previous
+)
+SELECT id, body FROM chain;
+
+-- name: delete_records
+-- Records of somebody who was erased.
+DELETE FROM ledger WHERE id IN (SELECT value FROM json_each(?));
+
+-- name: delete_items_of
+-- What waited for somebody who was erased.
+DELETE FROM item WHERE person IN (SELECT value FROM json_each(?));
+
+-- name: delete_persons
+-- Somebody was erased.
+DELETE FROM person WHERE id IN (SELECT value FROM json_each(?));
+
+-- name: remove_logged_person
+-- By this hash nobody is found any more.
+DELETE FROM person_log WHERE key = ?;
+
+-- name: remove_kept_person
+-- By this hash nobody is found any more.
+DELETE FROM person_key WHERE key = ?;
+
+-- name: scrub_events
+-- What these events said goes, unless somebody still waits for it.
+UPDATE OR ROLLBACK event SET body = x'', problem = 'erased'
+WHERE id IN (SELECT value FROM json_each(?)) AND length(body) > 0
+AND NOT EXISTS (SELECT 1 FROM item WHERE item.event = event.id);

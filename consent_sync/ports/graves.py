@@ -1,0 +1,72 @@
+"""Erasing persons for good: what is removed, what is kept as proof, and who cannot come back."""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from consent_sync.domain.identity import Subject
+from consent_sync.domain.moments import Micros
+
+
+class Burial(NamedTuple):
+    """One erasure: the tombstones to keep, and the persons whose data goes now.
+
+    `cause` says what asked for it and `policy` what it meant for the other side, as words.
+    """
+
+    marks: tuple[bytes, ...]
+    subjects: tuple[Subject, ...]
+    at: Micros
+    cause: str
+    policy: str
+
+
+class Removed(NamedTuple):
+    """How much an erasure removed: persons, what waited for them, records, contents of events."""
+
+    persons: int = 0
+    waiting: int = 0
+    records: int = 0
+    events: int = 0
+
+
+class Grave(NamedTuple):
+    """The proof of one tombstone. `cleared_at` is when nothing of the person was left anywhere."""
+
+    mark: bytes
+    at: Micros
+    cause: str
+    policy: str
+    lifted_at: Micros | None = None
+    cleared_at: Micros | None = None
+
+
+class Graves(Protocol):
+    """Tombstones and what they keep out; every method raises StoreError.
+
+    Whoever has a tombstone that was not lifted cannot come back by `accept`, `replay` or the
+    moved items of `settle`: the event is kept without its content, and nobody waits for a turn.
+    """
+
+    async def bury(self, burial: Burial) -> Removed:
+        """Keep tombstones and remove these persons, all together; their turns under way fail."""
+        ...
+
+    async def lift(self, marks: Sequence[bytes], at: Micros) -> int:
+        """Let whoever has these tombstones come back; return how many were in force."""
+        ...
+
+    async def graves(self, marks: Sequence[bytes] | None = None) -> Sequence[Grave]:
+        """Return these tombstones or all, lifted ones too, oldest first."""
+        ...
+
+    async def cleared(self, marks: Sequence[bytes], at: Micros) -> None:
+        """Note that nothing is left of whoever has these tombstones."""
+        ...
+
+    async def names(self, after: int, limit: int) -> Sequence[tuple[int, Subject]]:
+        """Return everybody ever named with a number above `after`, an empty page at the end."""
+        ...
+
+    async def scrub(self, numbers: Sequence[int]) -> int:
+        """Remove the content of these events where no turn waits for it; return of how many."""
+        ...
