@@ -18,6 +18,7 @@ from consent_sync.adapters.storage.reader import SqliteReader
 from consent_sync.adapters.storage.sqlite import SqliteStore
 from consent_sync.adapters.telemetry import Fingerprint
 from consent_sync.app.settings import Settings
+from consent_sync.domain.erasure import Marks
 from consent_sync.domain.errors import StoreError
 from consent_sync.ports.clock import Clock
 from consent_sync.ports.past import Past
@@ -30,6 +31,7 @@ MEMORY: Final = "sqlite:///:memory:"
 """The address of a store that lives as long as the process, for trials."""
 
 _FINGERPRINTS: Final = "fingerprint"
+_TOMBSTONES: Final = "tombstone"
 
 
 def is_shared(settings: Settings) -> bool:
@@ -41,7 +43,8 @@ async def store_of(settings: Settings, clock: Clock) -> tuple[Store, Fingerprint
     """Return the store, not opened yet, and how people are named in logs; raise StoreError."""
     if is_shared(settings):
         url = settings.database_url
-        store = PostgresStore(url, clock, lease_seconds=settings.lease_seconds)
+        marks = Marks(await keep_key(url, _TOMBSTONES))
+        store = PostgresStore(url, clock, lease_seconds=settings.lease_seconds, marks=marks)
         # The same in all replicas, or nobody could follow a person through their logs.
         return store, Fingerprint(_given_key(settings) or await keep_key(url, _FINGERPRINTS))
     if settings.database_url == MEMORY:
@@ -54,7 +57,17 @@ async def store_of(settings: Settings, clock: Clock) -> tuple[Store, Fingerprint
     except OSError as error:
         raise StoreError(f"the folder {file.parent} cannot be made: {error.strerror}") from None
     key = _given_key(settings) or load_or_make_key(key_file(file))
-    return SqliteStore(file, clock), Fingerprint(key)
+    marks = Marks(load_or_make_key(tombstone_key_file(file)))
+    return SqliteStore(file, clock, marks=marks), Fingerprint(key)
+
+
+async def marks_of(settings: Settings) -> Marks:
+    """Return what makes the tombstones of this database; raise StoreError."""
+    if is_shared(settings):
+        return Marks(await keep_key(settings.database_url, _TOMBSTONES))
+    if settings.database_url == MEMORY:
+        return Marks()
+    return Marks(load_or_make_key(tombstone_key_file(database_file(settings))))
 
 
 def reader_of_database(settings: Settings) -> Reader:
@@ -100,6 +113,17 @@ async def fingerprint_of(settings: Settings) -> Fingerprint | None:
 def key_file(database: Path) -> Path:
     """Return where the key of the fingerprints is kept when the settings name none."""
     return database.with_name(f"{database.name}.fingerprint-key")
+
+
+def tombstone_key_file(database: Path) -> Path:
+    """Return where the key of the tombstones is kept; without it nobody is known as erased."""
+    return database.with_name(f"{database.name}.tombstone-key")
+
+
+def keys_beside(database: Path) -> dict[str, bytes]:
+    """Return the keys in files beside a database, by the names that PostgreSQL keeps them under."""
+    named = {_FINGERPRINTS: key_file(database), _TOMBSTONES: tombstone_key_file(database)}
+    return {name: file.read_bytes() for name, file in named.items() if file.is_file()}
 
 
 def _given_key(settings: Settings) -> bytes | None:

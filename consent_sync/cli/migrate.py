@@ -40,7 +40,7 @@ def command(
 
 def _move(source: str, target: str, *, as_json: bool) -> None:
     from consent_sync.adapters.storage.moving import move
-    from consent_sync.app.database import key_file
+    from consent_sync.app.database import keys_beside
 
     file = Path(source.removeprefix("sqlite:///"))
     if not source.startswith("sqlite:///") or not file.name:
@@ -48,9 +48,7 @@ def _move(source: str, target: str, *, as_json: bool) -> None:
     if not target.startswith(("postgresql://", "postgres://")):
         raise CommandError("--to has to be postgresql://USER:PASSWORD@HOST/DATABASE", WRONG_USAGE)
     try:
-        kept = key_file(file)
-        key = kept.read_bytes() if kept.is_file() else None
-        moved = move(file, target, _show_progress, fingerprint_key=key)
+        moved = move(file, target, _show_progress, keys=keys_beside(file))
     except KeyboardInterrupt:
         raise CommandError("stopped; the same command goes on from here") from None
     if sys.stderr.isatty():

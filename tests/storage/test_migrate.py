@@ -99,8 +99,11 @@ MAY_SCAN = {
     "person_id",  # over the log of the newest persons, whose length is bounded
     "person_log",
     "recent_records",
+    "remove_logged_person",  # over that log, once per erased person
     "states_of_persons",  # over the same log, and over what was found
     "tallies",
+    "tombstones",  # there are as many as people were erased; all are asked for
+    "tombstones_in_force",
     "versions",
     "versions_in_force",
     "waiting_page",

@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -30,7 +30,7 @@ _Row: TypeAlias = tuple[Any, ...]
 _Target: TypeAlias = psycopg.Connection[_Row]
 
 _KEEP_KEY: Final = (
-    "INSERT INTO consent_sync.key (name, value) VALUES ('fingerprint', %s) ON CONFLICT DO NOTHING"
+    "INSERT INTO consent_sync.key (name, value) VALUES (%s, %s) ON CONFLICT DO NOTHING"
 )
 _PAGE: Final = 2_000
 _CACHE_KIB: Final = 16_384
@@ -45,12 +45,13 @@ _SEQUENCES: Final = {
 
 
 def move(
-    file: Path, url: str, progress: Progress, *, fingerprint_key: bytes | None = None
+    file: Path, url: str, progress: Progress, *, keys: Mapping[str, bytes] | None = None
 ) -> dict[str, int]:
     """Move everything and compare it; return the rows of each part, raise StoreError.
 
     What arrived stays when it is stopped: the same call goes on behind it, unless the file has
-    been used since. The file is owned meanwhile and not changed but for its layout.
+    been used since. The file is owned meanwhile and not changed but for its layout. `keys` are kept
+    by their names, unless there are such.
     """
     if not file.is_file():
         raise StoreError(f"there is no database {file}")
@@ -63,8 +64,8 @@ def move(
             asyncio.run(migrate(url))
             with psycopg.connect(url, autocommit=True, prepare_threshold=None) as target:
                 moved = _Move(source, target, progress).run()
-                if fingerprint_key is not None:
-                    target.execute(_KEEP_KEY, (fingerprint_key,))
+                for name, key in (keys or {}).items():
+                    target.execute(_KEEP_KEY, (name, key))
                 return moved
     except apsw.Error as error:
         raise explain(error, file) from error
