@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench import beside, calls, growth, intake, plan, turns, validate
+from bench import audit, beside, calls, growth, intake, plan, turns, validate
 from bench.effort import effort
 from bench.machine import come_first, described, missing
 
@@ -15,6 +15,7 @@ PARTS = {
     "calls": calls.measure,
     "growth": growth.measure,
     "beside": beside.measure,
+    "audit": audit.measure,
     "validate": validate.measure,
     "plan": plan.measure,
 }

@@ -32,6 +32,7 @@ Observer: TypeAlias = Callable[[str, str, float], None]
 
 MAX_BODY = 16 * 1024 * 1024
 MAX_ERROR_BODY = 64 * 1024
+_SHORT = 64 * 1024
 MAX_RETRY_AFTER_SECONDS = 900.0
 
 # The request cannot have been sent: no connection, or none that may be used.
@@ -237,6 +238,11 @@ def _until(date: str, now: str) -> float | None:
 
 
 async def _whole(response: aiohttp.ClientResponse) -> bytes:
+    length = response.content_length
+    plain = "Content-Encoding" not in response.headers
+    if plain and length is not None and length <= _SHORT:
+        # Nearly every answer: its length is said and small, so nothing has to be watched.
+        return await response.read()
     body = bytearray()
     content = response.content
     while not content.at_eof():

@@ -21,6 +21,8 @@ async def compare(
     on_found: "OnFound | None" = None,
 ) -> "Progress":
     """Compare from where the notebook is; raises what looking and `on_found` raise."""
+    import gc
+
     import aiohttp
 
     from consent_sync.adapters.clock import SystemClock
@@ -38,6 +40,9 @@ async def compare(
         async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
             actito, didomi = platforms(sparing(settings, part), session, clock)
             eyes = eyes_of(settings, reader_of(settings), didomi, actito, clock, cheap=cheap)
+            # What is there by now stays; looking through it again and again costs a tenth.
+            gc.freeze()
+            gc.set_threshold(50_000, 50, 50)
             return await Comparison(eyes, mappings, notebook, on_page=_show_progress, **more).run()
     finally:
         if cheap is not None:

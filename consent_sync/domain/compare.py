@@ -3,6 +3,7 @@
 from collections.abc import Mapping as MappingView
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 
 from consent_sync.domain.actito_hints import Hint, fold_hint
 from consent_sync.domain.actito_looks import fold_profile_missing, fold_profile_reading
@@ -60,33 +61,42 @@ def shown_choices(line: Line, sides: Sides) -> tuple[Choice, Choice]:
     return _shown_by_didomi(line, trees), _shown_by_actito(line, sides.actito)
 
 
-def maybe_differ(sides: Sides, mapping: Mapping) -> bool:
-    """Say whether it is worth looking closer: one side agrees to what the other does not.
+class Gap(IntEnum):
+    """How far apart two sides are at a first look."""
 
-    Cheap, for everybody; a refusal beside nothing is left to `weakly_differ`.
-    """
-    return any(_apart(line, sides) for line in mapping.lines if line.sync is not SyncMode.OFF)
+    NONE = 0
+    WEAK = 1
+    """One side refuses what the other says nothing about; that may be no difference."""
+    STRONG = 2
+    """One side agrees to what the other does not."""
 
 
-def weakly_differ(sides: Sides, mapping: Mapping) -> bool:
-    """Say whether one side refuses what the other says nothing about; that may be no difference."""
-    return any(
-        {Choice.DENIED, Choice.NONE} == set(shown_choices(line, sides))
-        for line in mapping.lines
-        if line.sync is not SyncMode.OFF
-    )
+def gap(sides: Sides, mapping: Mapping) -> Gap:
+    """Return the widest gap on any line that is not switched off; cheap, for everybody."""
+    widest = Gap.NONE
+    trees = [seen.tree for seen in sides.didomi if isinstance(seen, UserReading)]
+    for line in mapping.lines:
+        if line.sync is SyncMode.OFF:
+            continue
+        didomi, actito = _shown_by_didomi(line, trees), _shown_by_actito(line, sides.actito)
+        if didomi is actito:
+            continue
+        if Choice.GRANTED in (didomi, actito):
+            return Gap.STRONG
+        widest = Gap.WEAK
+    return widest
 
 
 def looks_emptied(
     state: PersonState, seen: ProfileReading | ProfileMissing, mapping: Mapping
 ) -> bool:
     """Say whether Actito shows nothing at all where it is known to have held something."""
-    held = [line_state(state, line).agreed.get(Side.ACTITO) for line in mapping.lines]
-    if not any(one is not None and one.choice is not Choice.NONE for one in held):
-        return False
-    return isinstance(seen, ProfileMissing) or not any(
+    if isinstance(seen, ProfileReading) and any(
         line.id in seen.subscriptions for line in mapping.lines
-    )
+    ):
+        return False
+    held = [line_state(state, line).agreed.get(Side.ACTITO) for line in mapping.lines]
+    return any(one is not None and one.choice is not Choice.NONE for one in held)
 
 
 def held_in_didomi(state: PersonState, mapping: Mapping) -> bool:
@@ -164,11 +174,6 @@ def foretold(
     return state, plan_changes(state, context, looked=looked | {Side.DIDOMI})
 
 
-def _apart(line: Line, sides: Sides) -> bool:
-    didomi, actito = shown_choices(line, sides)
-    return (didomi is Choice.GRANTED) is not (actito is Choice.GRANTED)
-
-
 def _drifts(line: Line, didomi: Choice, actito: Choice, mapping: Mapping) -> bool:
     """Say whether an agreement on one side alone is drift, whatever the rules would write.
 
@@ -186,6 +191,9 @@ def _drifts(line: Line, didomi: Choice, actito: Choice, mapping: Mapping) -> boo
 
 
 def _shown_by_didomi(line: Line, trees: Sequence[ConsentTree]) -> Choice:
+    if len(trees) == 1:
+        # Nearly everybody, so it is worth a way of its own.
+        return choice_at(trees[0], line.node, held=Choice.NONE)
     choices = {choice_at(tree, line.node, held=Choice.NONE) for tree in trees}
     for choice in (Choice.DENIED, Choice.GRANTED):
         if choice in choices:

@@ -5,19 +5,20 @@ difference counts only when both sides, read anew, still show it and nothing wai
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections import Counter as Tally
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Final
 
 from consent_sync.domain.compare import (
+    Gap,
     Sides,
     differences,
     foretold,
+    gap,
     held_in_didomi,
     looks_emptied,
-    maybe_differ,
-    weakly_differ,
 )
 from consent_sync.domain.errors import ConsentSyncError
 from consent_sync.domain.events import DidomiItem, Item, ProfileMissing, ProfileReading
@@ -184,9 +185,7 @@ class Comparison:
         looks = await asyncio.gather(
             *(self._first_look(mapping, one, user, states.get(one)) for one, user in pairs)
         )
-        counts = place.counts.plus(guests=page.guests)
-        for one in looks:
-            counts = counts.plus(**one.counted)
+        counts = place.counts.plus(guests=page.guests, **_summed(one.counted for one in looks))
         # Before a conclusion is drawn from any of them; the page is read again the next time.
         _refuse_emptied(mapping, "Actito", counts.emptied, counts.compared)
         suspects = {one.subject: one.ouid for one in looks if one.suspect}
@@ -204,20 +203,21 @@ class Comparison:
         known = state or PersonState(names=Names(ouid=user.ouid))
         context = self._context(mapping, subject)
         if mapping.normalise is Normalise.SHA256 and not known.names.actito_key:
-            return _Look(subject, user.ouid, {"hash_only": 1})
+            return _Look(subject, user.ouid, ("hash_only",))
         seen = await self._profile(self._eyes.cheap, mapping, known, context)
         sides = Sides((user.seen,), seen)
-        counted = {"compared": 1}
+        counted: tuple[str, ...] = ("compared",)
         if isinstance(seen, ProfileMissing):
-            counted["no_profile"] = 1
+            counted += ("no_profile",)
         emptied = looks_emptied(known, seen, mapping)
         if emptied:
-            counted["emptied"] = 1
+            counted += ("emptied",)
         creates = isinstance(seen, ProfileMissing) and mapping.upsert_mode
         suspect = emptied or creates
         if isinstance(seen, ProfileReading) and not suspect:
-            suspect = maybe_differ(sides, mapping) or (
-                weakly_differ(sides, mapping) and bool(self._planned(known, sides, context))
+            apart = gap(sides, mapping)
+            suspect = apart is Gap.STRONG or (
+                apart is Gap.WEAK and self._planned(known, sides, context)
             )
         return _Look(subject, user.ouid, counted, suspect)
 
@@ -303,6 +303,8 @@ class Comparison:
         self, source: ProfileSource, mapping: Mapping, state: PersonState, context: Context
     ) -> ProfileReading | ProfileMissing:
         seen: ProfileReading | ProfileMissing = ProfileMissing(context.now)
+        if state.names.actito_key:
+            return await source.read_by_key(mapping, state.names.actito_key)
         for key in actito_keys(state, context):
             seen = await source.read_by_key(mapping, key)
             if isinstance(seen, ProfileReading):
@@ -331,7 +333,7 @@ class _Look:
 
     subject: Subject
     ouid: str
-    counted: dict[str, int]
+    counted: tuple[str, ...]
     suspect: bool = False
 
 
@@ -342,6 +344,10 @@ def _refuse_emptied(mapping: Mapping, side: str, emptied: int, compared: int) ->
             "whom it held choices; that looks like a fault and not like choices, so the comparison "
             "stopped. Check the key's rights, the table and the organisation; then run it again"
         )
+
+
+def _summed(counted: Iterable[tuple[str, ...]]) -> dict[str, int]:
+    return dict(Tally(name for names in counted for name in names))
 
 
 def _key_of(seen: ProfileReading | ProfileMissing) -> str:

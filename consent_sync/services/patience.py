@@ -57,6 +57,13 @@ class PatientProfiles:
 
     async def read_by_key(self, mapping: Mapping, key: str) -> ProfileReading | ProfileMissing:
         """Return one profile by the value of the mapping's unique key."""
+        try:
+            # Nearly always it works at once, and everybody is read this way.
+            return await self._profiles.read_by_key(mapping, key)
+        except CredentialError:
+            raise
+        except TemporaryError as error:
+            await self._clock.sleep(max(PAUSES_SECONDS[0], error.retry_after or 0))
         return await patiently(lambda: self._profiles.read_by_key(mapping, key), self._clock)
 
 

@@ -4,13 +4,13 @@ import pytest
 
 from consent_sync.domain.compare import (
     Difference,
+    Gap,
     Sides,
     differences,
+    gap,
     held_in_didomi,
     looks_emptied,
-    maybe_differ,
     shown_choices,
-    weakly_differ,
 )
 from consent_sync.domain.consent import Choice, ConsentTree, Pick
 from consent_sync.domain.events import (
@@ -139,7 +139,7 @@ def test_an_option_is_compared_by_its_list() -> None:
     sides = Sides((user,), ProfileReading(at(0), at(1), NAMES, {"SportNews": False}))
 
     assert shown_choices(line, sides) == (YES, NO)
-    assert maybe_differ(sides, a_mapping(line))
+    assert gap(sides, a_mapping(line)) is Gap.STRONG
 
 
 def test_of_several_users_the_refusal_counts() -> None:
@@ -175,9 +175,10 @@ def test_a_cheap_look_tells_refusals_beside_nothing_apart() -> None:
     strong = Sides((a_user(YES),), a_profile(NONE))
     weak = Sides((a_user(NO),), a_profile(NONE))
 
-    assert maybe_differ(strong, a_mapping())
-    assert not maybe_differ(weak, a_mapping())
-    assert weakly_differ(weak, a_mapping())
+    assert gap(strong, a_mapping()) is Gap.STRONG
+    assert gap(weak, a_mapping()) is Gap.WEAK
+    assert gap(Sides((a_user(NO),), a_profile(NO)), a_mapping()) is Gap.NONE
+    assert gap(strong, a_mapping(a_line(sync=SyncMode.OFF))) is Gap.NONE
 
 
 def test_emptied_is_who_held_something_and_shows_nothing() -> None:
