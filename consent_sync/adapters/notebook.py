@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, TypeVar
@@ -28,6 +29,8 @@ class SqliteNotebook:
         self._path = path
         self._lock = asyncio.Lock()
         self._connection: apsw.Connection | None = None
+        # A call that was cancelled goes on in its thread; the file is not closed under it.
+        self._busy = threading.Lock()
 
     async def read(self) -> str | None:
         """Return what was noted last."""
@@ -77,9 +80,10 @@ class SqliteNotebook:
 
     def close(self) -> None:
         """Let go of the file; the next call opens it again."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
+        with self._busy:
+            connection, self._connection = self._connection, None
+            if connection is not None:
+                connection.close()
 
     async def _run(
         self, work: Callable[[apsw.Connection], Result], *, make: bool = True
@@ -88,15 +92,16 @@ class SqliteNotebook:
             return await asyncio.to_thread(self._work, work, make)
 
     def _work(self, work: Callable[[apsw.Connection], Result], make: bool) -> Result | None:
-        try:
-            if self._connection is None:
-                if not make and not self._path.exists():
-                    return None
-                self._connection = _open(self._path)
-            return work(self._connection)
-        except (apsw.Error, OSError) as error:
-            what = getattr(error, "strerror", None) or type(error).__name__
-            raise StoreError(f"{self._path} cannot be used: {what}") from error
+        with self._busy:
+            try:
+                if self._connection is None:
+                    if not make and not self._path.exists():
+                        return None
+                    self._connection = _open(self._path)
+                return work(self._connection)
+            except (apsw.Error, OSError) as error:
+                what = getattr(error, "strerror", None) or type(error).__name__
+                raise StoreError(f"{self._path} cannot be used: {what}") from error
 
 
 def _open(path: Path) -> apsw.Connection:

@@ -1,5 +1,6 @@
 """Every promise of the notebook is asked of the file and of the double."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -89,3 +90,17 @@ async def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
 
     with pytest.raises(StoreError, match="audit cannot be used"):
         await notebook.note("1")
+
+
+async def test_a_call_that_was_cancelled_is_waited_for(tmp_path: Path) -> None:
+    """Closing right after a cancelled call neither fails nor loses what it wrote."""
+    notebook = SqliteNotebook(tmp_path / "audit")
+    await notebook.note("1")
+    for number in range(20):
+        call = asyncio.create_task(notebook.note(str(number), seen=[bytes([number])] * 500))
+        await asyncio.sleep(0)
+        call.cancel()
+        await asyncio.gather(call, return_exceptions=True)
+        notebook.close()
+
+    assert await notebook.read() is not None
