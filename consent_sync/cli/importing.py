@@ -120,7 +120,7 @@ def _written(target: Path, text: str) -> "tuple[Problem, ...]":
     from consent_sync.adapters.mapping_files import read_mapping
     from consent_sync.cli.validate import mappings_path
 
-    if target.absolute().parent == mappings_path(None).absolute():
+    if target.parent.resolve() == mappings_path(None).resolve():
         raise CommandError(
             f"{target} would count at once, because a running service watches that folder; "
             "`--output` names a file elsewhere, to be read first and moved then"

@@ -139,3 +139,13 @@ def test_several_files_ask_each_platform_once(
 
     assert told(found) == [("mapping-no-table", 4, 39, None)]
     assert calls == [1]
+
+
+def test_online_without_settings_is_wrong_configuration(
+    place: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look at the platforms needs to know where they are; the check of the files alone does not."""
+    place.configure(ACTITO_API_URL="")
+
+    assert place.run(monkeypatch, "validate").exit_code == 0
+    assert place.run(monkeypatch, "validate", "--online").exit_code == 78
