@@ -26,6 +26,7 @@ from consent_sync.ports.store import Store
 from consent_sync.services.intake import Intake
 from consent_sync.services.lookup import Lookup
 from consent_sync.services.replay import Replay
+from consent_sync.services.review import Review
 from consent_sync.services.worker import Worker
 
 FINISH_SECONDS: Final = 30.0
@@ -60,6 +61,7 @@ class Application:
     intake: Intake
     lookup: Lookup
     replay: Replay
+    review: Review
     radar: Radar
     worker: Worker
     session: aiohttp.ClientSession

@@ -59,6 +59,7 @@ from consent_sync.services.patience import PatientLists, PatientProfiles
 from consent_sync.services.profiles import ProfileIndex
 from consent_sync.services.recovery import OnPage, Recovery
 from consent_sync.services.replay import Replay, ReplayLook
+from consent_sync.services.review import Review, ReviewLook
 from consent_sync.services.stops import LineStops
 from consent_sync.services.synchronise import Synchroniser
 from consent_sync.services.worker import Worker
@@ -150,6 +151,7 @@ async def build(
         intake=intake,
         lookup=Lookup(store, mappings, rules),
         replay=Replay(replay_look(settings, store, mappings), intake, clock),
+        review=Review(ReviewLook(store, mappings, rules, clock), store, clock),
         radar=Radar(Inventories(actito, didomi), mappings, stops, clock, metrics),
         worker=Worker(store, synchroniser, settings.turns_concurrency, observer),
         session=session,

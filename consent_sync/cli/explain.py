@@ -104,7 +104,7 @@ def _show_mapping(view: "MappingView") -> None:
     silent = [line.line for line in view.lines if _nobody_chose(line)]
     for line in view.lines:
         if line.line not in silent:
-            _show_line(line, view)
+            show_line(line, view)
     if silent:
         say(f"  {', '.join(silent)}: nobody has made a choice, which is not a refusal")
     if view.waiting:
@@ -136,7 +136,8 @@ def _answer(line: "LineView", view: "MappingView") -> tuple[str, str]:
     return words, colour
 
 
-def _show_line(line: "LineView", view: "MappingView") -> None:
+def show_line(line: "LineView", view: "MappingView") -> None:
+    """Print how one line of a person stands, and what both sides hold and said."""
     choice, file = line.desired, view.file
     answer = _answer(line, view)
     since = f", {moment_of(line.as_of)}" if line.as_of and choice is not Choice.NONE else ""

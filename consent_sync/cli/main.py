@@ -19,6 +19,7 @@ from consent_sync.cli import (
     doctor,
     events,
     explain,
+    held,
     importing,
     mappings,
     migrate,
@@ -101,6 +102,7 @@ app.command("explain")(explain.command)
 app.command("status")(status.command)
 app.command("tail")(tail.command)
 app.add_typer(events.app, name="events")
+app.add_typer(held.app, name="held")
 app.command("audit")(audit.command)
 app.command("recover")(recover.command)
 app.command("sweep")(sweep.command)

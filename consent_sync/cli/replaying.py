@@ -56,7 +56,7 @@ async def _here(
 async def _through_server(
     settings: "Settings", numbers: Sequence[int], mapping: str | None
 ) -> tuple[list[Done], dict[int, str]]:
-    base, headers = server_of(settings), _authorization(settings)
+    base, headers = server_of(settings), authorization(settings)
     done: list[Done] = []
     troubles: dict[int, str] = {}
     async with aiohttp.ClientSession(timeout=TIMEOUT, headers=headers) as session:
@@ -93,7 +93,8 @@ def server_of(settings: "Settings") -> URL:
     return URL.build(scheme="http", host=_EVERYWHERE.get(host, host), port=port)
 
 
-def _authorization(settings: "Settings") -> dict[str, str]:
+def authorization(settings: "Settings") -> dict[str, str]:
+    """Return the header of the first token that may change something, none where there is none."""
     for one in settings.api_tokens:
         if one.role in ("operator", "admin"):
             return {"Authorization": f"Bearer {one.token}"}

@@ -17,7 +17,7 @@ _UNITS: Final = {
 }
 
 
-def moment_since(text: str, now: Micros) -> Micros:
+def moment_since(text: str, now: Micros, option: str = "--since") -> Micros:
     """Return the moment that `7d`, `12h`, `30min` or `2026-03-01` means; raise CommandError.
 
     A date without a time is its midnight, one without a zone is UTC.
@@ -29,7 +29,7 @@ def moment_since(text: str, now: Micros) -> Micros:
         named = datetime.fromisoformat(text.strip())
     except ValueError:
         raise CommandError(
-            f"found --since {text!r}, expected so long ago (7d, 12h, 30min) or a date (2026-03-01)",
+            f"found {option} {text!r}, expected so long ago (7d, 12h, 30min) or a date (2026-03-01)",
             WRONG_USAGE,
         ) from None
     if named.tzinfo is None:

@@ -90,6 +90,21 @@ _WHOSE: Final[Schema] = {
     "schema": _TEXT,
 }
 
+_HELD_BY: Final[tuple[Schema, ...]] = (
+    {"name": "person", "in": "query", "schema": _TEXT},
+    {"name": "mapping", "in": "query", "schema": _TEXT},
+    {"name": "line", "in": "query", "schema": _TEXT},
+    {"name": "since", "in": "query", "description": "agreed since", "schema": _MOMENT},
+    {"name": "until", "in": "query", "description": "agreed before", "schema": _MOMENT},
+)
+
+
+def _word(summary: str) -> Schema:
+    chosen = _object(lines=_list("Chosen"))
+    body = {"required": True, "content": {"application/json": {"schema": chosen}}}
+    return {**_operation(summary, _ref("Decided")), "requestBody": body}
+
+
 _PATHS: Final[Schema] = {
     "/api/v1/persons/{ouid}": _get("One person in every mapping", _ref("Person"), _OUID),
     "/api/v1/persons/{ouid}/timeline": _get(
@@ -103,6 +118,14 @@ _PATHS: Final[Schema] = {
             "Take one stored event once more", _ref("Replayed"), _NUMBER_OF_EVENT, _WHOSE
         )
     },
+    "/api/v1/held": _get(
+        "What waits for a person's word",
+        _object(total=_NUMBER, lines=_list("HeldLine")),
+        *_HELD_BY,
+        _LIMIT,
+    ),
+    "/api/v1/held/approve": {"post": _word("Lift the doubt about held lines")},
+    "/api/v1/held/reject": {"post": _word("Let the refusal stand on held lines")},
     "/api/v1/status": _get("How things stand", _ref("Status")),
     "/api/v1/openapi.json": _get("This description", {"type": "object"}),
 }
@@ -172,6 +195,19 @@ _SCHEMAS: Final[Schema] = {
         accepted=_NUMBER,
         duplicates=_NUMBER,
     ),
+    "HeldLine": _object(
+        mapping=_TEXT,
+        person=_TEXT,
+        line=_TEXT,
+        line_number=_NUMBER,
+        verdict=_TEXT,
+        side=_TEXT,
+        reason=_TEXT,
+        agreed_at=_MAYBE_MOMENT,
+        ticket=_TEXT,
+    ),
+    "Chosen": _object(mapping=_TEXT, person=_TEXT, line=_TEXT, ticket=_TEXT),
+    "Decided": _object(taken=_NUMBER, changed=_NUMBER),
     "Status": _object(
         sides={"type": "object", "additionalProperties": _ref("SideStatus")},
         waiting_turns=_NUMBER,

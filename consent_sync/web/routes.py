@@ -14,6 +14,7 @@ from consent_sync.ports.store import Ledger
 from consent_sync.services.intake import Intake
 from consent_sync.services.lookup import Lookup
 from consent_sync.services.replay import Replay
+from consent_sync.services.review import Review
 from consent_sync.web.api import PERSON, PREFIX, REPLAY, TIMELINE, Api
 from consent_sync.web.auth import ApiGate, Lock
 from consent_sync.web.bodies import MAX_BODY
@@ -23,6 +24,7 @@ from consent_sync.web.metrics import MetricsPage
 from consent_sync.web.middleware import guarded, nothing_here
 from consent_sync.web.oauth import Tokens, answer_token_request
 from consent_sync.web.problems import Problem
+from consent_sync.web.review import APPROVE, HELD, REJECT, ReviewApi
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ class Parts:
     intake: Intake
     lookup: Lookup
     replay: Replay
+    review: Review
     ledger: Ledger
     clock: Clock
     metrics: Metrics
@@ -47,6 +50,7 @@ def http_application(parts: Parts) -> web.Application:
     """Return the application that answers every route."""
     hooks = Hooks(parts.intake, parts.locks, parts.metrics, parts.clock)
     api = Api(parts.gate, parts.lookup, parts.replay, parts.ledger, parts.clock, parts.mappings)
+    review = ReviewApi(parts.gate, parts.review)
     health = Health(parts.checks)
     page = MetricsPage(parts.metrics, parts.ledger, parts.clock)
 
@@ -78,6 +82,9 @@ def http_application(parts: Parts) -> web.Application:
     add("GET", PERSON, api.person)
     add("GET", TIMELINE, api.timeline)
     add("POST", REPLAY, api.replay)
+    add("GET", HELD, review.held)
+    add("POST", APPROVE, review.approve)
+    add("POST", REJECT, review.reject)
     add("GET", f"{PREFIX}/status", api.status)
     add("GET", f"{PREFIX}/openapi.json", api.openapi)
     add("*", "/{rest:(?s:.*)}", nothing_here)

@@ -74,6 +74,7 @@ def parts_of(application: Application) -> Parts:
         intake=application.intake,
         lookup=application.lookup,
         replay=application.replay,
+        review=application.review,
         ledger=application.store,
         clock=clock,
         metrics=application.metrics,

@@ -17,6 +17,7 @@ from consent_sync.services.intake import Intake
 from consent_sync.services.lookup import Lookup
 from consent_sync.services.profiles import ProfileIndex
 from consent_sync.services.replay import Replay, ReplayLook
+from consent_sync.services.review import Review, ReviewLook
 from consent_sync.web.auth import ApiGate, ApiToken, Keys, Lock
 from consent_sync.web.health import Check
 from consent_sync.web.oauth import Tokens
@@ -63,6 +64,9 @@ class House:
         return Parts(
             intake=intake,
             replay=Replay(look, intake, self.clock),
+            review=Review(
+                ReviewLook(self.store, self.mappings, Rules(), self.clock), self.store, self.clock
+            ),
             lookup=Lookup(self.store, self.mappings, Rules()),
             ledger=self.store,
             clock=self.clock,
