@@ -15,6 +15,7 @@ from consent_sync.adapters.telemetry import Fingerprint
 from consent_sync.app.accounts import ActitoAccounts, DidomiAccounts
 from consent_sync.app.activation import Activation
 from consent_sync.app.database import Reader
+from consent_sync.app.erasing import Erasing
 from consent_sync.app.radar import Radar
 from consent_sync.app.recovering import Recovering
 from consent_sync.app.settings import Settings
@@ -67,6 +68,7 @@ class Application:
     session: aiohttp.ClientSession
     recovering: Recovering
     sweeping: Sweeping
+    erasing: Erasing
     reader: Reader | None = None
     duty: Duty = Duty.ALL
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
@@ -75,6 +77,8 @@ class Application:
         """Open the store, put the mappings in force and start to work; raise StoreError."""
         await self.store.open()
         self._tell(await self.activation.start())
+        # Before anything comes in: an old backup may have forgotten who was erased.
+        await self.erasing.begin()
         if self.reader is not None:
             await remember_profiles(self.reader, self.mappings, self.actito)
         if self.duty is not Duty.TURNS:
@@ -109,7 +113,7 @@ class Application:
     async def stop(self) -> None:
         """Finish the turns under way, close the store and every connection."""
         await self.finish_turns()
-        await asyncio.gather(self.recovering.stop(), self.sweeping.stop())
+        await asyncio.gather(self.recovering.stop(), self.sweeping.stop(), self.erasing.stop())
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

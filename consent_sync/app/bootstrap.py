@@ -31,10 +31,13 @@ from consent_sync.app.application import Application, Duty
 from consent_sync.app.database import (
     MEMORY,
     is_shared,
+    marks_of,
     notebook_of,
     reader_of_database,
     store_of,
+    tombstone_list,
 )
+from consent_sync.app.erasing import Erasing
 from consent_sync.app.inventories import Inventories
 from consent_sync.app.radar import Radar
 from consent_sync.app.recovering import Recovering
@@ -51,6 +54,7 @@ from consent_sync.ports.lists import ConsentLists, ProfileSource
 from consent_sync.ports.mappings import MappingSource
 from consent_sync.ports.store import Ledger
 from consent_sync.services.comparison import Eyes
+from consent_sync.services.erasure import Erasure
 from consent_sync.services.intake import Intake
 from consent_sync.services.lookup import Lookup
 from consent_sync.services.own_door import OwnDoor
@@ -165,6 +169,17 @@ async def build(
             metrics=metrics,
             every=round(settings.sweep_every_hours * HOUR),
             repairs=settings.sweep_repair,
+        ),
+        erasing=Erasing(
+            Erasure(
+                store,
+                mappings,
+                await marks_of(settings),
+                didomi_receiver,
+                actito_receiver,
+                clock,
+                tombstone_list(settings),
+            )
         ),
         reader=None if settings.database_url == MEMORY else reader_of_database(settings),
         duty=duty,

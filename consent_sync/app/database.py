@@ -17,6 +17,7 @@ from consent_sync.adapters.storage.postgres.store import PostgresStore
 from consent_sync.adapters.storage.reader import SqliteReader
 from consent_sync.adapters.storage.sqlite import SqliteStore
 from consent_sync.adapters.telemetry import Fingerprint
+from consent_sync.adapters.tombstone_file import TombstoneFile
 from consent_sync.app.settings import Settings
 from consent_sync.domain.erasure import Marks
 from consent_sync.domain.errors import StoreError
@@ -118,6 +119,14 @@ def key_file(database: Path) -> Path:
 def tombstone_key_file(database: Path) -> Path:
     """Return where the key of the tombstones is kept; without it nobody is known as erased."""
     return database.with_name(f"{database.name}.tombstone-key")
+
+
+def tombstone_list(settings: Settings) -> TombstoneFile | None:
+    """Return the list of tombstones beside the database; None where there is no file beside."""
+    if is_shared(settings) or settings.database_url == MEMORY:
+        return None
+    file = database_file(settings)
+    return TombstoneFile(file.with_name(f"{file.name}.tombstones"))
 
 
 def keys_beside(database: Path) -> dict[str, bytes]:

@@ -17,6 +17,7 @@ from consent_sync.cli import (
     describe,
     discover,
     doctor,
+    erase,
     events,
     explain,
     held,
@@ -107,6 +108,7 @@ app.command("audit")(audit.command)
 app.command("recover")(recover.command)
 app.command("sweep")(sweep.command)
 app.command("backfill")(backfill.command)
+app.command("erase")(erase.command)
 app.command("settings")(settings.command)
 app.command("doctor")(doctor.command)
 app.add_typer(mappings.app, name="mappings")

@@ -68,10 +68,7 @@ async def _through_server(
                 ) as response:
                     said: dict[str, Any] = await response.json(content_type=None)
             except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-                raise CommandError(
-                    f"a server owns the database, but {base} gives no answer of it "
-                    f"({type(error).__name__}); check CONSENT_SYNC_LISTEN, or stop the server"
-                ) from None
+                raise _no_answer(base, error) from None
             if response.status == 200:
                 done.append(said)
             elif response.status in (401, 403):
@@ -79,6 +76,27 @@ async def _through_server(
             else:
                 troubles[number] = str(said.get("detail"))
     return done, troubles
+
+
+async def ask_server(settings: "Settings", path: str, asked: Done) -> Done:
+    """Let the server that owns the database do what only an admin may; raise CommandError."""
+    base, headers = server_of(settings), authorization(settings, ("admin",))
+    async with aiohttp.ClientSession(timeout=TIMEOUT, headers=headers) as session:
+        try:
+            async with session.post(base / path, json=asked) as response:
+                said: dict[str, Any] = await response.json(content_type=None)
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            raise _no_answer(base, error) from None
+    if response.status != 200:
+        raise CommandError(f"the server at {base} refuses: {said.get('detail')}")
+    return said
+
+
+def _no_answer(base: URL, error: Exception) -> CommandError:
+    return CommandError(
+        f"a server owns the database, but {base} gives no answer of it "
+        f"({type(error).__name__}); check CONSENT_SYNC_LISTEN, or stop the server"
+    )
 
 
 def server_of(settings: "Settings") -> URL:
@@ -93,9 +111,11 @@ def server_of(settings: "Settings") -> URL:
     return URL.build(scheme="http", host=_EVERYWHERE.get(host, host), port=port)
 
 
-def authorization(settings: "Settings") -> dict[str, str]:
-    """Return the header of the first token that may change something, none where there is none."""
+def authorization(
+    settings: "Settings", roles: tuple[str, ...] = ("operator", "admin")
+) -> dict[str, str]:
+    """Return the header of the first token of these roles, none where there is none."""
     for one in settings.api_tokens:
-        if one.role in ("operator", "admin"):
+        if one.role in roles:
             return {"Authorization": f"Bearer {one.token}"}
     return {}

@@ -50,6 +50,11 @@ class Marks:
         name = folded(subject.person)
         return self._mark(EVERYWHERE, name), self._mark(subject.mapping, name)
 
+    @property
+    def witness(self) -> bytes:
+        """Return a tombstone of nobody, by which it is seen that others were made with this key."""
+        return self._mark("\x00witness", "")
+
     def _mark(self, scope: str, name: str) -> bytes:
         text = f"{scope}\x00{name}".encode()
         return hashlib.blake2b(text, key=self.key, digest_size=_MARK_BYTES).digest()

@@ -70,3 +70,18 @@ class Graves(Protocol):
     async def scrub(self, numbers: Sequence[int]) -> int:
         """Remove the content of these events where no turn waits for it; return of how many."""
         ...
+
+
+class GraveList(Protocol):
+    """The tombstones once more, apart from the store, for the day when an old backup is restored.
+
+    Every method raises StoreError.
+    """
+
+    async def read(self) -> Sequence[Grave]:
+        """Return every tombstone as it stood last; `cleared_at` is not kept here."""
+        ...
+
+    async def add(self, graves: Sequence[Grave]) -> None:
+        """Keep these; durable on return."""
+        ...

@@ -14,20 +14,23 @@ from consent_sync.domain.identity import Side
 from consent_sync.domain.moments import SECOND, Micros
 from consent_sync.ports.clock import Clock
 from consent_sync.ports.store import Ledger, SideStatus, StoreStatus
+from consent_sync.services.erasure import Erasure
 from consent_sync.services.lookup import Lookup, iso
 from consent_sync.services.replay import Replay
 from consent_sync.web.auth import ApiGate, Role
-from consent_sync.web.bodies import require_json
+from consent_sync.web.bodies import Arrived, read_body, require_json
 from consent_sync.web.openapi import description
 from consent_sync.web.problems import Problem
 
 PREFIX: Final = "/api/v1"
 PERSON: Final = f"{PREFIX}/persons/{{ouid:[^/]+}}"
 TIMELINE: Final = f"{PERSON}/timeline"
+ERASURES: Final = f"{PREFIX}/erasures"
 REPLAY: Final = f"{PREFIX}/events/{{number:[0-9]{{1,18}}}}/replay"
 
 DEFAULT_ENTRIES: Final = 200
 MAX_ENTRIES: Final = 1000
+_ASKED_BYTES: Final = 16 * 1024
 
 _NO_STORE: Final = {"Cache-Control": "no-store"}
 
@@ -42,6 +45,8 @@ class Api:
     ledger: Ledger
     clock: Clock
     mappings: Callable[[], Standing]
+    erasure: Erasure
+    erased: Callable[[], None]
 
     async def person(self, request: web.Request) -> web.Response:
         """Answer the state of one person; raise Problem 400, 401 or 403, or StoreError."""
@@ -74,6 +79,21 @@ class Api:
         except AbsentError as error:
             raise Problem("unknown-event", f"{error}.") from None
         return json_answer(done)
+
+    async def erase(self, request: web.Request) -> web.Response:
+        """Erase a person, or lift that; answer what was removed.
+
+        Raises Problem 400, 401, 403 or 415, RefusedError or StoreError.
+        """
+        self.gate.require(request, Role.ADMIN)
+        require_json(request)
+        # In the body, because addresses are logged on the way.
+        person, lift = _erasure_asked(await read_body(request, _ASKED_BYTES, Arrived()))
+        if lift:
+            return json_answer({"lifted": await self.erasure.lift(person)})
+        removed = await self.erasure.erase(person)
+        self.erased()
+        return json_answer(removed._asdict())
 
     async def openapi(self, request: web.Request) -> web.Response:
         """Answer the description of this API; raise Problem 401 or 403."""
@@ -117,6 +137,16 @@ def _side(side: SideStatus, now: Micros) -> dict[str, object]:
 
 def _age(moment: Micros | None, now: Micros) -> float | None:
     return None if moment is None else max(0.0, round((now - moment) / SECOND, 3))
+
+
+def _erasure_asked(body: bytes) -> tuple[str, bool]:
+    try:
+        asked = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        asked = None
+    if not isinstance(asked, dict) or not isinstance(asked.get("person"), str):
+        raise Problem("bad-parameter", 'Expected {"person": "…"} as JSON.')
+    return asked["person"], asked.get("lift") is True
 
 
 def _ouid(request: web.Request) -> str:

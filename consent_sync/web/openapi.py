@@ -126,6 +126,23 @@ _PATHS: Final[Schema] = {
     ),
     "/api/v1/held/approve": {"post": _word("Lift the doubt about held lines")},
     "/api/v1/held/reject": {"post": _word("Let the refusal stand on held lines")},
+    "/api/v1/erasures": {
+        "post": _operation("Erase a person, or lift an erasure", _ref("Erased"))
+        | {
+            "requestBody": {
+                "required": True,
+                "content": {
+                    "application/json": {
+                        "schema": {
+                            "type": "object",
+                            "properties": {"person": _TEXT, "lift": _FLAG},
+                            "required": ["person"],
+                        }
+                    }
+                },
+            }
+        }
+    },
     "/api/v1/status": _get("How things stand", _ref("Status")),
     "/api/v1/openapi.json": _get("This description", {"type": "object"}),
 }
@@ -208,6 +225,12 @@ _SCHEMAS: Final[Schema] = {
     ),
     "Chosen": _object(mapping=_TEXT, person=_TEXT, line=_TEXT, ticket=_TEXT),
     "Decided": _object(taken=_NUMBER, changed=_NUMBER),
+    "Erased": {
+        "oneOf": [
+            _object(persons=_NUMBER, waiting=_NUMBER, records=_NUMBER, events=_NUMBER),
+            _object(lifted=_NUMBER),
+        ]
+    },
     "Status": _object(
         sides={"type": "object", "additionalProperties": _ref("SideStatus")},
         waiting_turns=_NUMBER,

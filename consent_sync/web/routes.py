@@ -11,11 +11,12 @@ from consent_sync.app.standing import Standing
 from consent_sync.domain.identity import Side
 from consent_sync.ports.clock import Clock
 from consent_sync.ports.store import Ledger
+from consent_sync.services.erasure import Erasure
 from consent_sync.services.intake import Intake
 from consent_sync.services.lookup import Lookup
 from consent_sync.services.replay import Replay
 from consent_sync.services.review import Review
-from consent_sync.web.api import PERSON, PREFIX, REPLAY, TIMELINE, Api
+from consent_sync.web.api import ERASURES, PERSON, PREFIX, REPLAY, TIMELINE, Api
 from consent_sync.web.auth import ApiGate, Lock
 from consent_sync.web.bodies import MAX_BODY
 from consent_sync.web.health import Check, Health
@@ -43,13 +44,24 @@ class Parts:
     gate: ApiGate
     checks: Mapping[str, Check]
     mappings: Callable[[], Standing]
+    erasure: Erasure
+    erased: Callable[[], None]
     takes_webhooks: bool = True
 
 
 def http_application(parts: Parts) -> web.Application:
     """Return the application that answers every route."""
     hooks = Hooks(parts.intake, parts.locks, parts.metrics, parts.clock)
-    api = Api(parts.gate, parts.lookup, parts.replay, parts.ledger, parts.clock, parts.mappings)
+    api = Api(
+        parts.gate,
+        parts.lookup,
+        parts.replay,
+        parts.ledger,
+        parts.clock,
+        parts.mappings,
+        parts.erasure,
+        parts.erased,
+    )
     review = ReviewApi(parts.gate, parts.review)
     health = Health(parts.checks)
     page = MetricsPage(parts.metrics, parts.ledger, parts.clock)
@@ -85,6 +97,7 @@ def http_application(parts: Parts) -> web.Application:
     add("GET", HELD, review.held)
     add("POST", APPROVE, review.approve)
     add("POST", REJECT, review.reject)
+    add("POST", ERASURES, api.erase)
     add("GET", f"{PREFIX}/status", api.status)
     add("GET", f"{PREFIX}/openapi.json", api.openapi)
     add("*", "/{rest:(?s:.*)}", nothing_here)

@@ -86,6 +86,8 @@ def parts_of(application: Application) -> Parts:
         checks=_checks(application),
         takes_webhooks=application.duty is not Duty.TURNS,
         mappings=lambda: standing_of(application.mappings),
+        erasure=application.erasing.erasure,
+        erased=application.erasing.ring,
     )
 
 

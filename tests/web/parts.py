@@ -10,9 +10,11 @@ from consent_sync.adapters.didomi.webhook import DidomiReceiver
 from consent_sync.adapters.metrics import Metrics
 from consent_sync.adapters.storage.memory import MemoryStore
 from consent_sync.app.standing import MappingStanding, Standing
+from consent_sync.domain.erasure import Marks
 from consent_sync.domain.identity import Side
 from consent_sync.domain.rules import Rules
 from consent_sync.ports.store import StoredEvent
+from consent_sync.services.erasure import Erasure
 from consent_sync.services.intake import Intake
 from consent_sync.services.lookup import Lookup
 from consent_sync.services.profiles import ProfileIndex
@@ -79,6 +81,8 @@ class House:
             gate=ApiGate(self.api_tokens),
             checks=self.checks,
             mappings=lambda: self.standing,
+            erasure=Erasure(self.store, self.mappings, Marks(), self.didomi, actito, self.clock),
+            erased=lambda: None,
         )
 
     async def refused(self) -> list[StoredEvent]:
