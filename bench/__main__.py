@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench import audit, beside, calls, growth, intake, plan, turns, validate
+from bench import audit, beside, calls, growth, intake, plan, postgres, turns, validate
 from bench.effort import effort
 from bench.machine import come_first, described, missing
 
@@ -14,6 +14,7 @@ PARTS = {
     "turns": turns.measure,
     "calls": calls.measure,
     "growth": growth.measure,
+    "postgres": postgres.measure,
     "beside": beside.measure,
     "audit": audit.measure,
     "validate": validate.measure,

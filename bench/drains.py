@@ -22,9 +22,9 @@ _AT_ONCE = 500
 _POLL_SECONDS = 0.01
 
 
-async def store_events(database: Path, run: str, people: Sequence[int]) -> None:
+async def store_events(database: Path, run: str, people: Sequence[int], **settings: str) -> None:
     """Let one opt-out of each of these people wait in the database."""
-    application = without_turns(await house(database))
+    application = without_turns(await house(database, **settings))
     await application.start()
     form = template(run)
     for start in range(0, len(people), _AT_ONCE):

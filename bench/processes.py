@@ -28,6 +28,12 @@ class Child:
         """Return the processor time that it has used so far, in all its threads."""
         return cpu_seconds(self.process.pid)
 
+    def say(self, word: str) -> None:
+        """Send it one line."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{word}\n")
+        self.process.stdin.flush()
+
     def kill(self) -> None:
         """End it at once, without any word."""
         self.process.kill()

@@ -59,6 +59,8 @@ async def real_server(options: argparse.Namespace, stop: asyncio.Event) -> None:
     settings = {} if options.pace is None else {"actito_calls_per_minute": str(options.pace)}
     if options.pace == 0:
         settings |= {"actito_max_concurrency": "64", "turns_concurrency": "64"}
+    if options.url:
+        settings["database_url"] = options.url
     application = await house(options.database, actito=options.actito or NOWHERE, **settings)
     if options.kind == "same":
         application = without_store(application)
@@ -94,6 +96,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("kind", choices=("bare", "full", "same", "real"))
     parser.add_argument("--database", type=Path, default=Path("bench.db"))
+    parser.add_argument("--url", default="", help="of a PostgreSQL database, instead of a file")
     parser.add_argument("--actito", default="", help="with this address turns are taken, else none")
     parser.add_argument("--pace", type=int, help="calls to Actito a minute, 0 = any number")
     parser.add_argument("--slow-commit", type=float, default=0.0, help="seconds added to each")

@@ -72,11 +72,12 @@ def compare(
                 first = 0 if kind == "ours" else people
                 log = here / "drain.log"
                 took[kind] = told("bench.drains", kind, *words, f"--first={first}", log=log)
-            _check(url, 2 * people)
+            check_written(url, 2 * people)
     return took["ours"], took["bare"]
 
 
-def _check(url: str, people: int) -> None:
+def check_written(url: str, people: int) -> None:
+    """Raise RuntimeError when a profile is still subscribed, or when there was a call too many."""
     profiles = _asked(f"{url}/_control/profiles?limit={people}")["profiles"]
     refused = sum(1 for each in profiles if each["subscriptions"] == {"Newsletter": False})
     calls: dict[str, int] = _asked(f"{url}/_control/status")["calls"]

