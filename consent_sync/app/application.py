@@ -77,6 +77,8 @@ class Application:
         """Open the store, put the mappings in force and start to work; raise StoreError."""
         await self.store.open()
         self._tell(await self.activation.start())
+        for one in self.mappings.current().values():
+            _log.info("mapping_in_force", mapping=one.name, version=one.version, file=one.file)
         # Before anything comes in: an old backup may have forgotten who was erased.
         await self.erasing.begin()
         if self.reader is not None:
