@@ -44,6 +44,7 @@ from consent_sync.app.recovering import Recovering
 from consent_sync.app.settings import Settings
 from consent_sync.app.sweeping import Sweeping
 from consent_sync.app.trials import TrialGate
+from consent_sync.domain.erasure import DeletionPolicy
 from consent_sync.domain.mapping import Mapping
 from consent_sync.domain.moments import HOUR, SECOND, Micros
 from consent_sync.domain.retry import RetryPolicy
@@ -107,6 +108,15 @@ async def build(
     actito, didomi = platforms(settings, session, clock, observer.call)
     didomi_receiver, actito_receiver = DidomiReceiver(), ActitoReceiver()
     stops = LineStops()
+    erasure = Erasure(
+        store,
+        mappings,
+        await marks_of(settings),
+        didomi_receiver,
+        actito_receiver,
+        clock,
+        tombstone_list(settings),
+    )
     synchroniser = Synchroniser(
         mappings=mappings,
         profiles=actito,
@@ -120,6 +130,8 @@ async def build(
         retry=_retry(settings),
         index=index,
         observer=observer,
+        deletion=DeletionPolicy(settings.deletion_policy),
+        forget=erasure.forget,
         account_of=lambda mapping: owner(settings, mapping.account),
         stops=stops,
     )
@@ -170,17 +182,7 @@ async def build(
             every=round(settings.sweep_every_hours * HOUR),
             repairs=settings.sweep_repair,
         ),
-        erasing=Erasing(
-            Erasure(
-                store,
-                mappings,
-                await marks_of(settings),
-                didomi_receiver,
-                actito_receiver,
-                clock,
-                tombstone_list(settings),
-            )
-        ),
+        erasing=Erasing(erasure),
         reader=None if settings.database_url == MEMORY else reader_of_database(settings),
         duty=duty,
     )

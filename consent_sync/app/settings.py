@@ -237,6 +237,14 @@ class Settings:
             default_words="kept in a file beside the database",
         ),
     ]
+    deletion_policy: Annotated[
+        str,
+        Spec(
+            "keep",
+            kinds.one_of("keep", "opt-out"),
+            "what a user deleted in Didomi means for Actito: keep or opt-out",
+        ),
+    ]
     log_format: Annotated[
         str,
         Spec(

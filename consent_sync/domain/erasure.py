@@ -23,7 +23,6 @@ class DeletionPolicy(StrEnum):
 
     KEEP = "keep"
     OPT_OUT = "opt-out"
-    DELETE = "delete"
 
 
 @dataclass(frozen=True, slots=True)

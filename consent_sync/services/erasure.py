@@ -26,6 +26,9 @@ from consent_sync.services.intake import everywhere
 BY_COMMAND: Final = "command"
 """The cause of an erasure that somebody asked this program for."""
 
+BY_DELETION: Final = "user.deleted"
+"""The cause of an erasure that Didomi told of."""
+
 _WITNESS: Final = "key"
 _NAMES: Final = 2_000
 _EVENTS: Final = 100
@@ -70,7 +73,7 @@ class ErasureLook:
         known = await self.ledger.states(subjects)
         waiting = [len(await self.ledger.waiting(one)) for one in subjects]
         records = [len(await self.ledger.timeline(one, _RECORDS)) for one in subjects]
-        graves = await self.ledger.graves(self.marks.of(EVERYWHERE, spellings))
+        graves = await self.ledger.graves(self.all_marks(spellings))
         buried = [one for one in graves if one.lifted_at is None]
         cleared = [one.cleared_at for one in buried]
         return Found(
@@ -82,6 +85,11 @@ class ErasureLook:
             if None not in cleared
             else None,
         )
+
+    def all_marks(self, spellings: Sequence[str]) -> tuple[bytes, ...]:
+        """Return every tombstone that may keep this person out of a mapping in force."""
+        scopes = (EVERYWHERE, *self.mappings.current())
+        return tuple(mark for scope in scopes for mark in self.marks.of(scope, spellings))
 
     async def whom(self, person: str) -> tuple[tuple[Subject, ...], tuple[str, ...]]:
         """Return a person in every mapping, and every spelling known of them; raise RefusedError."""
@@ -153,10 +161,23 @@ class Erasure:
         await self._note([self.marks.witness, *marks])
         return removed
 
+    async def forget(self, subject: Subject, state: PersonState, policy: DeletionPolicy) -> None:
+        """Erase a person in one mapping, because Didomi has deleted them; raise StoreError."""
+        subjects, spellings = [subject], list(_spellings(subject, state))
+        if state.names.profile_id:
+            stand_in = unresolved_person(state.names.profile_id)
+            subjects.append(Subject(subject.mapping, stand_in))
+            spellings.append(stand_in)
+        marks = self.marks.of(subject.mapping, spellings)
+        now = self.clock.now()
+        await self.store.bury(Burial((self.marks.witness,), (), now, _WITNESS, "-"))
+        await self.store.bury(Burial(marks, tuple(subjects), now, BY_DELETION, policy.value))
+        await self._note([self.marks.witness, *marks])
+
     async def lift(self, person: str) -> int:
         """Let an erased person come back; return how many tombstones that took."""
         _, spellings = await self._look().whom(person)
-        marks = self.marks.of(EVERYWHERE, spellings)
+        marks = self._look().all_marks(spellings)
         lifted = await self.store.lift(marks, self.clock.now())
         await self._note(marks)
         return lifted

@@ -7,6 +7,7 @@ from consent_sync.domain.actito_hints import Hint
 from consent_sync.domain.actito_looks import fold_profile_missing, fold_profile_reading
 from consent_sync.domain.consent import WriteOutcome
 from consent_sync.domain.didomi_looks import fold_user_missing, fold_user_reading
+from consent_sync.domain.erasure import DeletionPolicy
 from consent_sync.domain.events import ProfileMissing, ProfileReading, UserReading
 from consent_sync.domain.identity import Side
 from consent_sync.domain.ledger import READINGS, Fact, LedgerRecord, Write
@@ -42,6 +43,7 @@ class TurnTools:
     retry: RetryPolicy
     observer: TurnObserver
     stops: LineStops = field(default_factory=LineStops)
+    deletion: DeletionPolicy | None = None
 
 
 @dataclass(slots=True)

@@ -1,8 +1,9 @@
 """One turn of one person: gather what waits, decide by the rules, write once per side, settle."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from consent_sync.domain.erasure import DeletionPolicy
 from consent_sync.domain.errors import AbsentError, TemporaryError
 from consent_sync.domain.events import ProfileMissing, ProfileReading
 from consent_sync.domain.identity import (
@@ -16,6 +17,7 @@ from consent_sync.domain.mapping import Mapping
 from consent_sync.domain.moments import MINUTE, SECOND
 from consent_sync.domain.retry import RetryPolicy, next_attempt
 from consent_sync.domain.rules import Rules
+from consent_sync.domain.state import PersonState
 from consent_sync.domain.verdicts import Entry, Kind, Verdict
 from consent_sync.ports.clock import Chance, Clock
 from consent_sync.ports.mappings import MappingSource
@@ -56,6 +58,8 @@ class Synchroniser:
     retry: RetryPolicy
     index: ProfileIndex
     observer: TurnObserver
+    deletion: DeletionPolicy = DeletionPolicy.KEEP
+    forget: Callable[[Subject, PersonState, DeletionPolicy], Awaitable[None]] | None = None
     account_of: Callable[[Mapping], str] = lambda mapping: mapping.account
     stops: LineStops = field(default_factory=LineStops)
     fresh: dict[Subject, ProfileReading] = field(default_factory=dict)
@@ -87,6 +91,7 @@ class Synchroniser:
             retry=self.retry,
             observer=self.observer,
             stops=self.stops,
+            deletion=None if self.forget is None else self.deletion,
         )
         run = TurnRun(tools, turn, mapping, self._just_read(turn))
         settlement = await run.end()
@@ -94,6 +99,8 @@ class Synchroniser:
         if names.profile_id:
             self.index.remember(turn.subject.mapping, names.profile_id, turn.subject.person)
         self.observer.turn(turn.subject, settlement.record, run.outcome)
+        if run.deleted and self.forget is not None:
+            await self.forget(turn.subject, settlement.state, self.deletion)
 
     def _just_read(self, turn: Turn) -> ProfileReading | None:
         """Return the reading that found the person, unless a write of ours may be missing in it.

@@ -9,6 +9,7 @@ from consent_sync.domain.actito_looks import fold_unread_hints
 from consent_sync.domain.confirmation import look_due, shown_nowhere
 from consent_sync.domain.consent import Choice, WriteOutcome
 from consent_sync.domain.didomi_items import fold_didomi_item
+from consent_sync.domain.erasure import DeletionPolicy
 from consent_sync.domain.errors import PermanentError, RefusedError, TemporaryError
 from consent_sync.domain.events import DidomiItem, Item, ProfileHint, ProfileReading, UnknownItem
 from consent_sync.domain.identity import Desk, Side
@@ -25,9 +26,10 @@ from consent_sync.domain.moments import HOUR, SECOND, Micros
 from consent_sync.domain.plan import Decision, Plan, desired_choice, plan_changes, with_held
 from consent_sync.domain.retry import next_attempt
 from consent_sync.domain.review import fold_word
-from consent_sync.domain.state import LineState, PersonState
+from consent_sync.domain.state import LineState, PersonState, Presence
 from consent_sync.domain.verdicts import Entry, Kind, Verdict
 from consent_sync.ports.store import Settlement, StoredItem, Summary, Turn
+from consent_sync.services.deletion import AGAIN, refused_by_deletion, says_deleted
 from consent_sync.services.progress import Progress, TurnTools
 from consent_sync.services.records import heaviest, line_entry, side_of
 from consent_sync.services.words import word_of
@@ -57,6 +59,7 @@ class _Taken:
     reason: str = ""
     touched: frozenset[str] = frozenset()
     open: bool = False
+    deletion: bool = False
 
 
 class TurnRun:
@@ -76,7 +79,13 @@ class TurnRun:
         self._trouble: TemporaryError | None = None
         self._unread = False
         self._doubtful = False
+        self._deleted = False
         self.outcome = "settled"
+
+    @property
+    def deleted(self) -> bool:
+        """Whether the person is gone from Didomi and nothing is left to do but to erase them."""
+        return self._deleted and self.outcome == "settled"
 
     async def end(self) -> Settlement:
         """Run the turn and settle it; raises StoreError when it could not be recorded."""
@@ -120,6 +129,8 @@ class TurnRun:
         else:
             content = self._tools.actito.understand(event.body, self._mapping.key_attribute)
         item = Item(event.id, event.received_at, content)
+        if self._tools.deletion is not None and says_deleted(content, context):
+            taken.deletion = taken.open = True
         if isinstance(content, DidomiItem):
             return fold_didomi_item(state, item, content, context)
         if isinstance(content, ProfileHint):
@@ -149,8 +160,25 @@ class TurnRun:
             sides |= self._sides(doubtful)
         elif not self._turn.items or self._overdue():
             sides |= self._sides(unconfirmed)
+        if any(taken.deletion for taken in self._taken):
+            sides.add(Side.DIDOMI)
         for side in sorted(sides - self._progress.looked):
             await self._look(side)
+        self._take_deletion()
+
+    def _take_deletion(self) -> None:
+        """Didomi deletes records when it merges them, too: what the look shows decides."""
+        progress = self._progress
+        deletions = [taken for taken in self._taken if taken.deletion]
+        if not deletions or Side.DIDOMI not in progress.looked:
+            return
+        self._deleted = progress.state.user is Presence.MISSING
+        for taken in deletions:
+            taken.open = self._deleted
+        if self._deleted and self._tools.deletion is DeletionPolicy.OPT_OUT:
+            at = max(taken.stored.event.received_at for taken in deletions)
+            progress.state, touched = refused_by_deletion(progress.state, at, progress.context())
+            progress.touched |= touched
 
     def _overdue(self) -> bool:
         """Say whether a look that should confirm a write is due, whatever else came in."""
@@ -176,7 +204,7 @@ class TurnRun:
         if self._progress.hints:
             return
         for taken in self._taken:
-            if taken.open:
+            if taken.open and not taken.deletion:
                 taken.open = False
                 taken.touched = frozenset(self._progress.touched)
 
@@ -279,6 +307,9 @@ class TurnRun:
         elif self._unread:
             # What their refusals ask for is brought about in a turn of its own, at once.
             due_at = self._tools.clock.now()
+        if self.deleted:
+            # The deletion waits on until the erasure behind this turn is done.
+            due_at = self._tools.clock.now() + AGAIN
         return Settlement(
             subject=turn.subject,
             state=progress.state,

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from consent_sync.domain.erasure import DeletionPolicy
 from consent_sync.domain.events import DidomiItem, Item, OperatorWord, ProfileHint, UnknownItem
 from consent_sync.domain.identity import (
     Desk,
@@ -106,6 +107,8 @@ class Engine:
         self.observer = SilentObserver()
         self.stops = LineStops()
         self.lanes: dict[Subject, Lane] = {}
+        self.deletion: DeletionPolicy | None = None
+        self.forgotten: list[str] = []
         self.crash_at_settle = False
         self.crash_at_announce = False
         self.received: list[DidomiItem | ProfileHint] = []
@@ -184,11 +187,16 @@ class Engine:
             retry=self.retry,
             observer=self.observer,
             stops=self.stops,
+            deletion=self.deletion,
         )
+        run = TurnRun(tools, turn, self.mapping, None)
         try:
-            return await TurnRun(tools, turn, self.mapping, None).end()
+            settlement = await run.end()
         except Crash:
             return None
+        if run.deleted:
+            self.forgotten.append(turn.subject.person)
+        return settlement
 
     async def run(self, *, rounds: int = 40) -> None:
         """Deliver and take turns until nothing is left to do but confirmations."""

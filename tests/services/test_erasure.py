@@ -10,7 +10,7 @@ from consent_sync.adapters.actito.webhook import ActitoReceiver
 from consent_sync.adapters.didomi.webhook import DidomiReceiver
 from consent_sync.adapters.storage.memory import MemoryStore
 from consent_sync.adapters.tombstone_file import TombstoneFile
-from consent_sync.domain.erasure import Marks
+from consent_sync.domain.erasure import DeletionPolicy, Marks
 from consent_sync.domain.errors import RefusedError, StoreError
 from consent_sync.domain.identity import Names, Normalise, Subject
 from consent_sync.domain.state import PersonState
@@ -115,6 +115,21 @@ async def test_stored_events_that_nobody_points_to_lose_what_they_said() -> None
     await office.erasure.clear()
 
     assert [bool(event.body) for event in await office.events()] == [True, False]
+
+
+async def test_a_deletion_in_didomi_erases_in_its_mapping_alone() -> None:
+    """Another mapping may have somebody else under the same name; a lift takes it back, too."""
+    office = await Office().opened()
+    subject = Subject("brand-a", ADA)
+    state = PersonState(names=Names(ouid="Ada@example.com", profile_id="9"))
+    office.store.know(subject, state)
+
+    await office.erasure.forget(subject, state, DeletionPolicy.KEEP)
+    await office.say(ADA)
+
+    assert [one.mapping for _, one in await office.store.names(0, 10)] == ["brand-b"]
+    assert (await office.look.look(ADA)).erased_at == office.clock.now()
+    assert await office.erasure.lift(ADA) > 0
 
 
 async def test_a_lift_lets_the_person_come_back() -> None:

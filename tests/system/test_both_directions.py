@@ -274,6 +274,23 @@ async def test_deleted_event_and_user_are_no_choice(place: Town) -> None:
     assert place.calls()["actito profiles.put"] == 0
 
 
+async def test_whoever_was_deleted_in_didomi_stays_away(place: Town) -> None:
+    """Later choices under the same name reach nobody, in no letter case, until a lift."""
+    otto = place.person("otto")
+    place.didomi.click(otto.ouid, WAYS["Newsletter"](False))
+    await place.agree(otto, "Newsletter", False)
+    place.didomi.people.delete_user(otto.ouid)
+    await place.quiet()
+    place.forget()
+
+    place.didomi.click(otto.ouid, WAYS["Newsletter"](True))
+    place.didomi.click(otto.ouid.upper(), WAYS["Newsletter"](True))
+    await place.quiet()
+
+    assert place.in_actito(otto, "Newsletter") is False
+    assert place.calls()["actito profiles.put"] == 0
+
+
 async def test_guest_is_recorded_and_concerns_nobody(place: Town) -> None:
     """An event without an organisation user id is accepted and leads to no call."""
     place.didomi.turn(webhook_guests=True)
