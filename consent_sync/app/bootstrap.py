@@ -56,6 +56,7 @@ from consent_sync.ports.mappings import MappingSource
 from consent_sync.ports.store import Ledger
 from consent_sync.services.comparison import Eyes
 from consent_sync.services.erasure import Erasure
+from consent_sync.services.guard import Guard, Limits
 from consent_sync.services.intake import Intake
 from consent_sync.services.lookup import Lookup
 from consent_sync.services.own_door import OwnDoor
@@ -134,6 +135,7 @@ async def build(
         forget=erasure.forget,
         account_of=lambda mapping: owner(settings, mapping.account),
         stops=stops,
+        guard=Guard(_limits(settings)),
     )
     intake = Intake(
         store,
@@ -257,6 +259,15 @@ def rules_of(settings: Settings) -> Rules:
         webhook_max_delay=_micros(settings.actito_webhook_max_delay_seconds),
         tolerance=_micros(settings.clock_tolerance_seconds),
         confirm_after=_micros(settings.confirm_after_seconds),
+    )
+
+
+def _limits(settings: Settings) -> Limits:
+    return Limits(
+        raised=settings.guard_raised_lines,
+        created=settings.guard_created_profiles,
+        window=_micros(settings.guard_window_seconds),
+        changes=settings.guard_changes_an_hour,
     )
 
 

@@ -18,6 +18,7 @@ from consent_sync.domain.ledger import Write
 from consent_sync.domain.lines import line_state
 from consent_sync.domain.mapping import Line, Mapping
 from consent_sync.domain.moments import OPEN, Micros
+from consent_sync.domain.plan import HELD
 from consent_sync.domain.retry import RetryPolicy
 from consent_sync.domain.rules import Rules
 from consent_sync.domain.state import PersonState, Presence
@@ -217,4 +218,4 @@ class Rerun:
 
     def held(self, name: str) -> bool:
         """Say whether a raise of the line waits for a person's word."""
-        return self._verdicts.get(name) is Verdict.HELD_REVIEW
+        return self._verdicts.get(name) in HELD

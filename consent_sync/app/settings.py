@@ -167,6 +167,33 @@ class Settings:
             "a write that nothing has confirmed for so long is read back; 0 = never",
         ),
     ]
+    guard_raised_lines: Annotated[
+        int,
+        Spec(
+            "0",
+            kinds.whole,
+            "most lines raised per mapping and window, more are held; 0 = no limit",
+        ),
+    ]
+    guard_created_profiles: Annotated[
+        int,
+        Spec(
+            "0",
+            kinds.whole,
+            "most profiles created for agreements per mapping and window; 0 = no limit",
+        ),
+    ]
+    guard_window_seconds: Annotated[
+        float, Spec("3600", kinds.positive_span, "the window in which those two are counted")
+    ]
+    guard_changes_an_hour: Annotated[
+        int,
+        Spec(
+            "0",
+            kinds.whole,
+            "most writes on one line of one person an hour, then its next agreement is held; 0 = no limit",
+        ),
+    ]
     discover_every_seconds: Annotated[
         float,
         Spec(

@@ -106,6 +106,14 @@ class Word:
     seen: Micros = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """That a guard held the agreement back that these statements come to, and why."""
+
+    basis: str
+    reason: str
+
+
 class WriteOutcome(StrEnum):
     """What became of a write of ours."""
 

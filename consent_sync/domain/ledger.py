@@ -50,7 +50,16 @@ class ItemsTaken:
     at: Micros
 
 
-Fact = ItemsTaken | ProfileReading | ProfileMissing | UserReading | UserMissing | Write
+@dataclass(frozen=True, slots=True)
+class HeldBack:
+    """A guard held a line back; `basis` stands for the statements it was about to carry over."""
+
+    line: str
+    basis: str
+    reason: str
+
+
+Fact = ItemsTaken | ProfileReading | ProfileMissing | UserReading | UserMissing | Write | HeldBack
 """What a turn learnt or did, in order; a person's state is the fold of all of them."""
 
 

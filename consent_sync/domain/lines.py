@@ -137,6 +137,7 @@ def add_statement(line: Line, known: LineState, said: Statement) -> tuple[LineSt
             unshown={},
             # An operator's word was about what had been said until then.
             word=None,
+            guarded=None,
         ),
         Added.NEW,
     )

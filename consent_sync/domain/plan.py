@@ -16,7 +16,10 @@ from consent_sync.domain.rules import Rules
 from consent_sync.domain.state import LineState, PersonState, Presence
 from consent_sync.domain.values import replaced
 from consent_sync.domain.verdicts import Verdict
-from consent_sync.domain.words import is_rejected, is_released
+from consent_sync.domain.words import guarded, is_rejected, is_released
+
+HELD: Final = frozenset({Verdict.HELD_REVIEW, Verdict.HELD_GUARD, Verdict.AMBIGUOUS_PERSON})
+"""The verdicts of an agreement that waits for an operator's word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +161,7 @@ def plan_changes(
                 writes[step.side][line.id] = wish.choice
         decision = _decision(line, wish, steps)
         decisions.append(decision)
-        if decision.verdict in {Verdict.HELD_REVIEW, Verdict.AMBIGUOUS_PERSON}:
+        if decision.verdict in HELD:
             held.add(line.id)
     return Plan(
         writes[Side.ACTITO],
@@ -258,13 +261,8 @@ def _raise(
         return _Step(side, verdict=Verdict.HELD_REVIEW, reason=reason)
     if not sources and not unfitting:
         return _Step(side, reason="an agreement is raised on a side only by the other side's word")
-    several = side is Side.DIDOMI and len(state.spellings) > 1
-    if several and not is_released(known, Verdict.AMBIGUOUS_PERSON, side):
-        return _Step(
-            side,
-            verdict=Verdict.AMBIGUOUS_PERSON,
-            reason="several Didomi users come to this one person; an agreement needs a decision",
-        )
+    if (waits := _in_doubt(side, known, state)) is not None:
+        return waits
     if side not in looked:
         return _Step(side, look=True)
     if released:
@@ -280,6 +278,16 @@ def _raise(
             reason=f"a late agreement; {_title(side)} was seen refused since it was given",
         )
     return _WRITE[side]
+
+
+def _in_doubt(side: Side, known: LineState, state: PersonState) -> _Step | None:
+    """Say why an agreement waits whatever a look may show: several users, or a guard."""
+    several = side is Side.DIDOMI and len(state.spellings) > 1
+    if several and not is_released(known, Verdict.AMBIGUOUS_PERSON, side):
+        reason = "several Didomi users come to this one person; an agreement needs a decision"
+        return _Step(side, verdict=Verdict.AMBIGUOUS_PERSON, reason=reason)
+    why = guarded(known, side)
+    return _Step(side, verdict=Verdict.HELD_GUARD, reason=why) if why else None
 
 
 def _absent_in_actito(
@@ -395,6 +403,7 @@ _WEIGHT = (
     Verdict.FAILED,
     Verdict.WAITING_RETRY,
     Verdict.HELD_REVIEW,
+    Verdict.HELD_GUARD,
     Verdict.AMBIGUOUS_PERSON,
     Verdict.CONFLICT_STRICTEST,
     Verdict.NO_PROFILE,

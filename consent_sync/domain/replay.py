@@ -24,7 +24,7 @@ from consent_sync.domain.events import (
     UserReading,
 )
 from consent_sync.domain.identity import Side, Subject
-from consent_sync.domain.ledger import Fact, ItemsTaken, LedgerRecord, Write
+from consent_sync.domain.ledger import Fact, HeldBack, ItemsTaken, LedgerRecord, Write
 from consent_sync.domain.lines import Context, Outcome, fold_write
 from consent_sync.domain.mapping import Mapping
 from consent_sync.domain.plan import plan_changes, with_held
@@ -33,6 +33,7 @@ from consent_sync.domain.rules import Rules
 from consent_sync.domain.state import PersonState
 from consent_sync.domain.values import replaced
 from consent_sync.domain.verdicts import Kind, Verdict
+from consent_sync.domain.words import fold_held_back
 
 
 def replay(
@@ -90,6 +91,8 @@ class _Turn:
             self._see_profile(fact)
         elif isinstance(fact, UserReading | UserMissing):
             self._see_user(fact)
+        elif isinstance(fact, HeldBack):
+            self._state = fold_held_back(self._state, fact)
         else:
             self._write(fact)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping as MappingView
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from consent_sync.domain.consent import Agreed, OwnWrite, Pick, Statement, Word
+from consent_sync.domain.consent import Agreed, Guarded, OwnWrite, Pick, Statement, Word
 from consent_sync.domain.identity import Names, Side
 from consent_sync.domain.moments import Micros
 from consent_sync.domain.profile import Scalar
@@ -28,6 +28,7 @@ class LineState:
     `shape` is the line's shape when all this was learnt: under another one it means nothing.
     `unshown` counts, per side, the writes in a row that were answered and that nothing has shown.
     `word` is what an operator decided about this line while it was held.
+    `guarded` says that a guard held the line back.
     """
 
     latest: MappingView[Side, Statement] = field(default_factory=dict)
@@ -39,6 +40,7 @@ class LineState:
     shape: str = ""
     unshown: MappingView[Side, int] = field(default_factory=dict)
     word: Word | None = None
+    guarded: Guarded | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,12 @@
 """An operator's word on a held line: never an order to write a yes, only a doubt lifted or kept."""
 
-from consent_sync.domain.consent import Choice
+from consent_sync.domain.consent import Choice, Guarded
 from consent_sync.domain.identity import Side
+from consent_sync.domain.ledger import HeldBack
 from consent_sync.domain.moments import Micros
 from consent_sync.domain.own_events import basis_of
-from consent_sync.domain.state import LineState
+from consent_sync.domain.state import LineState, PersonState
+from consent_sync.domain.values import replaced
 from consent_sync.domain.verdicts import Verdict
 
 
@@ -42,3 +44,20 @@ def is_released(known: LineState, verdict: Verdict, side: Side) -> bool:
         return False
     newer = side is Side.DIDOMI and refusal_in_didomi(known) > word.seen
     return not newer and word.basis == statements_of(known)
+
+
+def guarded(known: LineState, side: Side) -> str:
+    """Return why a guard holds this side of a line back, empty where none does any more."""
+    held = known.guarded
+    if held is None or held.basis != statements_of(known):
+        return ""
+    return "" if is_released(known, Verdict.HELD_GUARD, side) else held.reason
+
+
+def fold_held_back(state: PersonState, held: HeldBack) -> PersonState:
+    """Take in that a guard held a line back."""
+    known = state.lines.get(held.line)
+    if known is None:
+        return state
+    marked = replaced(known, guarded=Guarded(held.basis, held.reason))
+    return replaced(state, lines={**state.lines, held.line: marked})

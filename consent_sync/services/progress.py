@@ -24,6 +24,7 @@ from consent_sync.ports.platforms import ConsentPlatform, ProfilePlatform
 from consent_sync.ports.receiver import ActitoReceiver, DidomiReceiver
 from consent_sync.ports.store import Sight, Turn, Turns
 from consent_sync.services.drafts import actito_keys, didomi_ouids
+from consent_sync.services.guard import Guard
 from consent_sync.services.records import line_entry, record_of
 from consent_sync.services.stops import LineStops
 
@@ -44,6 +45,7 @@ class TurnTools:
     observer: TurnObserver
     stops: LineStops = field(default_factory=LineStops)
     deletion: DeletionPolicy | None = None
+    guard: Guard = field(default_factory=Guard)
 
 
 @dataclass(slots=True)

@@ -46,6 +46,7 @@ WEIGHT: Sequence[Verdict] = (
     Verdict.FAILED,
     Verdict.WAITING_RETRY,
     Verdict.HELD_REVIEW,
+    Verdict.HELD_GUARD,
     Verdict.AMBIGUOUS_PERSON,
     Verdict.CONFLICT_STRICTEST,
     Verdict.NO_PROFILE,

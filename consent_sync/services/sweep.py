@@ -7,15 +7,12 @@ names only the profile asks for a look at it. The rules decide what follows.
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Final
 
 from consent_sync.domain.consent import Choice
 from consent_sync.domain.mapping import Mapping as MappingFile
-from consent_sync.domain.verdicts import Verdict
+from consent_sync.domain.plan import HELD
 from consent_sync.ports.door import Door
 from consent_sync.services.scan import Found
-
-_WANTS_A_WORD: Final = frozenset({Verdict.HELD_REVIEW, Verdict.AMBIGUOUS_PERSON})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +42,7 @@ def weighed(found: Found) -> Tally:
     lowered = sum(len(one.writes) for one in found.differences if one.proposed is Choice.DENIED)
     if raised and not found.known:
         return Tally(differing=1, strangers=1)
-    held = sum(one.verdict in _WANTS_A_WORD for one in found.differences)
+    held = sum(one.verdict in HELD for one in found.differences)
     created = int(found.creates and bool(raised or lowered))
     return Tally(1, raised, lowered, created, held)
 
@@ -53,7 +50,7 @@ def weighed(found: Found) -> Tally:
 def asks_for_a_turn(found: Found) -> bool:
     """Say whether a turn would do anything: write, or hold a line that is not held yet."""
     weight = weighed(found)
-    news = any(one.verdict in _WANTS_A_WORD and not one.held for one in found.differences)
+    news = any(one.verdict in HELD and not one.held for one in found.differences)
     return bool(weight.raised or weight.lowered or (news and not weight.strangers))
 
 

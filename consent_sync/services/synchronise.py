@@ -25,6 +25,7 @@ from consent_sync.ports.observer import TurnObserver
 from consent_sync.ports.platforms import ConsentPlatform, ProfilePlatform
 from consent_sync.ports.receiver import ActitoReceiver, DidomiReceiver
 from consent_sync.ports.store import Settlement, Store, Turn
+from consent_sync.services.guard import Guard
 from consent_sync.services.homes import Homes
 from consent_sync.services.profiles import ProfileIndex
 from consent_sync.services.progress import TurnTools
@@ -62,6 +63,7 @@ class Synchroniser:
     forget: Callable[[Subject, PersonState, DeletionPolicy], Awaitable[None]] | None = None
     account_of: Callable[[Mapping], str] = lambda mapping: mapping.account
     stops: LineStops = field(default_factory=LineStops)
+    guard: Guard = field(default_factory=Guard)
     fresh: dict[Subject, ProfileReading] = field(default_factory=dict)
 
     async def take(self, turn: Turn) -> None:
@@ -92,6 +94,7 @@ class Synchroniser:
             observer=self.observer,
             stops=self.stops,
             deletion=None if self.forget is None else self.deletion,
+            guard=self.guard,
         )
         run = TurnRun(tools, turn, mapping, self._just_read(turn))
         settlement = await run.end()

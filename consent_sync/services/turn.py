@@ -28,6 +28,7 @@ from consent_sync.domain.retry import next_attempt
 from consent_sync.domain.review import fold_word
 from consent_sync.domain.state import LineState, PersonState, Presence
 from consent_sync.domain.verdicts import Entry, Kind, Verdict
+from consent_sync.domain.words import fold_held_back
 from consent_sync.ports.store import Settlement, StoredItem, Summary, Turn
 from consent_sync.services.deletion import AGAIN, refused_by_deletion, says_deleted
 from consent_sync.services.progress import Progress, TurnTools
@@ -270,6 +271,9 @@ class TurnRun:
         tried = give_up_worn_out(progress, plan)
         if tried:
             plan = self._make_plan()
+        if self._hold_back(plan):
+            # What is left, all refusals among it, is written without delay.
+            plan = self._make_plan()
         trouble: TemporaryError | None = None
         if plan.actito or attributes_due(progress):
             try:
@@ -283,6 +287,26 @@ class TurnRun:
         if trouble is not None:
             raise trouble
         return tried
+
+    def _hold_back(self, plan: Plan) -> bool:
+        """Mark the raises that a guard does not let through; say whether there are any."""
+        progress = self._progress
+        raised = [
+            line
+            for line in self._mapping.lines
+            if Choice.GRANTED in (plan.actito.get(line.id), plan.didomi.get(line.id))
+        ]
+        if not raised:
+            return False
+        creates = progress.state.profile is Presence.MISSING and bool(plan.actito)
+        held = self._tools.guard.hold_back(
+            progress.state, progress.context(), raised, creates=creates
+        )
+        for one in held:
+            progress.facts.append(one)
+            progress.state = fold_held_back(progress.state, one)
+            progress.touched.add(one.line)
+        return bool(held)
 
     # --- the end -------------------------------------------------------------------------------
 

@@ -28,6 +28,7 @@ from consent_sync.domain.state import LineState, PersonState
 from consent_sync.domain.verdicts import Entry
 from consent_sync.ports.receiver import Arrival
 from consent_sync.ports.store import Settlement, Sight, StoredEvent, StoredItem, Turn
+from consent_sync.services.guard import Guard
 from consent_sync.services.progress import TurnTools
 from consent_sync.services.stops import LineStops
 from consent_sync.services.turn import TurnRun
@@ -106,6 +107,7 @@ class Engine:
         self.contents = Contents()
         self.observer = SilentObserver()
         self.stops = LineStops()
+        self.guard = Guard()
         self.lanes: dict[Subject, Lane] = {}
         self.deletion: DeletionPolicy | None = None
         self.forgotten: list[str] = []
@@ -188,6 +190,7 @@ class Engine:
             observer=self.observer,
             stops=self.stops,
             deletion=self.deletion,
+            guard=self.guard,
         )
         run = TurnRun(tools, turn, self.mapping, None)
         try:

@@ -21,6 +21,7 @@ from consent_sync.domain.consent import (
     Agreed,
     Choice,
     ConsentTree,
+    Guarded,
     Known,
     Node,
     OwnWrite,
@@ -32,7 +33,7 @@ from consent_sync.domain.consent import (
 from consent_sync.domain.errors import StoreError
 from consent_sync.domain.events import ProfileMissing, ProfileReading, UserMissing, UserReading
 from consent_sync.domain.identity import Names, Side
-from consent_sync.domain.ledger import ItemsTaken, LedgerRecord, Write, WrittenLine
+from consent_sync.domain.ledger import HeldBack, ItemsTaken, LedgerRecord, Write, WrittenLine
 from consent_sync.domain.moments import OPEN
 from consent_sync.domain.state import HeldList, LineState, PersonState, Presence, Wanted
 from consent_sync.domain.verdicts import Entry, Kind, Verdict
@@ -113,6 +114,7 @@ lines = whole(
     unshown=small(sides, numbers),
     word=st.none()
     | whole(Word, by=texts, at=moments, lifts=several(texts), basis=texts, seen=moments),
+    guarded=st.none() | whole(Guarded, basis=texts, reason=texts),
 )
 picks = st.builds(Pick, texts, texts)
 option_sets = st.frozensets(texts, max_size=3)
@@ -166,6 +168,7 @@ facts = st.one_of(
     ),
     whole(UserMissing, read_at=moments),
     writes,
+    whole(HeldBack, line=texts, basis=texts, reason=texts),
 )
 entries = whole(
     Entry,

@@ -14,7 +14,7 @@ from consent_sync.adapters.storage.codec_words import (
 from consent_sync.domain.consent import ConsentTree, Node, Pick
 from consent_sync.domain.events import ProfileMissing, ProfileReading, UserMissing, UserReading
 from consent_sync.domain.identity import Names
-from consent_sync.domain.ledger import Fact, ItemsTaken, LedgerRecord, Write, WrittenLine
+from consent_sync.domain.ledger import Fact, HeldBack, ItemsTaken, LedgerRecord, Write, WrittenLine
 from consent_sync.domain.verdicts import Entry, Kind, Verdict
 
 _KIND_OF: Final = {kind.value: kind for kind in Kind}
@@ -98,6 +98,8 @@ def _from_fact(fact: Fact) -> list[Any]:
             return ["u", fact.asked_at, fact.read_at, fact.updated_at, _from_tree(fact.tree)]
         case UserMissing():
             return ["um", fact.read_at]
+        case HeldBack():
+            return ["h", fact.line, fact.basis, fact.reason]
 
 
 def _fact_of(data: list[Any]) -> Fact:
@@ -114,6 +116,8 @@ def _fact_of(data: list[Any]) -> Fact:
             return UserReading(asked_at, read_at, updated_at, _tree_of(tree))
         case ["um", read_at]:
             return UserMissing(read_at)
+        case ["h", line, basis, reason]:
+            return HeldBack(line, basis, reason)
         case _:
             raise ValueError(f"no fact is written as {data[:1]}")
 

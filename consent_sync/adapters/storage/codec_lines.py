@@ -14,7 +14,7 @@ from consent_sync.adapters.storage.codec_words import (
     SIDE,
     SIDE_OF,
 )
-from consent_sync.domain.consent import Agreed, Known, OwnWrite, Statement, Word
+from consent_sync.domain.consent import Agreed, Guarded, Known, OwnWrite, Statement, Word
 from consent_sync.domain.identity import Side
 from consent_sync.domain.state import LineState
 
@@ -31,7 +31,9 @@ _id, _side, _choice, _not_before, _not_after, _dated, _delay, _evidence = _slots
 _known_id, _known_not_after = _slots(Known)
 _agreed_choice, _as_of, _agreed_known, _confirmed = _slots(Agreed)
 _write_side, _write_choice, _sent_at, _outcome, _event_id, _told = _slots(OwnWrite)
-_latest, _agreed, _refused_at, _writes, _held, _failed, _shape, _unshown, _word = _slots(LineState)
+_latest, _agreed, _refused_at, _writes, _held, _failed, _shape, _unshown, _word, _guarded = _slots(
+    LineState
+)
 
 
 def from_line(line: str, value: LineState) -> list[Any]:
@@ -66,10 +68,11 @@ def from_line(line: str, value: LineState) -> list[Any]:
         value.shape,
         *(
             [[[SIDE[side], times] for side, times in value.unshown.items()]]
-            if value.unshown or value.word
+            if value.unshown or value.word or value.guarded
             else []
         ),
-        *([_from_word(value.word)] if value.word else []),
+        *([_from_word(value.word) if value.word else 0] if value.word or value.guarded else []),
+        *([[value.guarded.basis, value.guarded.reason]] if value.guarded else []),
     ]
 
 
@@ -86,7 +89,8 @@ def line_of(data: list[Any]) -> LineState:
     _failed(line, {SIDE_OF[side]: reason for side, reason in failed} if failed else {})
     _shape(line, shape)
     _unshown(line, {SIDE_OF[side]: times for side, times in more[0]} if more else {})
-    _word(line, _word_of(more[1]) if len(more) > 1 else None)
+    _word(line, _word_of(more[1]) if len(more) > 1 and more[1] else None)
+    _guarded(line, Guarded(*more[2]) if len(more) > 2 else None)
     return line
 
 
