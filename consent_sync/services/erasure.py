@@ -7,6 +7,7 @@ from typing import Final, Protocol
 from consent_sync.domain.erasure import EVERYWHERE, DeletionPolicy, Marks
 from consent_sync.domain.errors import RefusedError, StoreError
 from consent_sync.domain.identity import (
+    Desk,
     Side,
     Subject,
     person_from_actito_key,
@@ -22,6 +23,7 @@ from consent_sync.ports.mappings import MappingSource
 from consent_sync.ports.receiver import ActitoReceiver, Arrival, DidomiReceiver
 from consent_sync.ports.store import Ledger, StoredEvent
 from consent_sync.services.intake import everywhere
+from consent_sync.services.words import person_of
 
 BY_COMMAND: Final = "command"
 """The cause of an erasure that somebody asked this program for."""
@@ -239,6 +241,9 @@ class Erasure:
         )
 
     def _owners(self, event: StoredEvent, mapping: Mapping | None) -> list[tuple[Subject, ...]]:
+        if event.source is Desk.OPERATOR:
+            person = person_of(event.body)
+            return [(Subject(event.mapping, person),)] if person else []
         if event.source is not Side.ACTITO or mapping is None:
             return []
         arrivals: Sequence[Arrival] = self.actito.arrivals(event.body, mapping.key_attribute)

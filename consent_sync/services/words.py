@@ -17,6 +17,14 @@ def body_of(person: str, word: OperatorWord) -> bytes:
     return json.dumps(said).encode()
 
 
+def person_of(body: bytes) -> str:
+    """Return the person a kept word is about, empty where the body cannot be read."""
+    try:
+        return str(json.loads(body)["person"])
+    except (ValueError, TypeError, KeyError):
+        return ""
+
+
 def word_of(body: bytes) -> OperatorWord:
     """Return the word that a body keeps; raise RefusedError when there is none in it."""
     try:

@@ -1,5 +1,6 @@
 """Erasing a person: counts, tombstones, the search for what is left, and a restored backup."""
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,12 +13,14 @@ from consent_sync.adapters.storage.memory import MemoryStore
 from consent_sync.adapters.tombstone_file import TombstoneFile
 from consent_sync.domain.erasure import DeletionPolicy, Marks
 from consent_sync.domain.errors import RefusedError, StoreError
-from consent_sync.domain.identity import Names, Normalise, Subject
+from consent_sync.domain.events import OperatorWord
+from consent_sync.domain.identity import Desk, Names, Normalise, Subject
 from consent_sync.domain.state import PersonState
-from consent_sync.ports.store import Settlement, StoredEvent
+from consent_sync.ports.store import NewEvent, Settlement, StoredEvent
 from consent_sync.services.erasure import Erasure, ErasureLook
 from consent_sync.services.intake import Intake
 from consent_sync.services.profiles import ProfileIndex
+from consent_sync.services.words import body_of
 from tests.services.people import FixedMappings, StandingClock, didomi_event, mapping
 
 ADA = "ada@example.com"
@@ -109,6 +112,26 @@ async def test_stored_events_that_nobody_points_to_lose_what_they_said() -> None
     office = await Office().opened()
     for number, ouid in enumerate((ADA, "bob@example.com"), 1):
         await office.say(ouid, number)
+    await settled(office)
+
+    await office.erasure.erase(ADA)
+    await office.erasure.clear()
+
+    assert [bool(event.body) for event in await office.events()] == [True, False]
+
+
+async def test_an_operators_word_about_an_erased_person_loses_what_it_said() -> None:
+    """It names the person, so it is found by the search like any other stored event."""
+    office = await Office().opened()
+    for person in (ADA, "bob@example.com"):
+        body = body_of(person, OperatorWord("olga", True, {"Newsletter": "a-ticket"}))
+        subjects = (Subject("brand-a", person),)
+        digest = hashlib.blake2b(body, digest_size=16).digest()
+        now = office.clock.now()
+        word = NewEvent(
+            Desk.OPERATOR, "brand-a", "held.approved", digest, now, body, subjects, True
+        )
+        await office.store.accept([word])
     await settled(office)
 
     await office.erasure.erase(ADA)
