@@ -16,6 +16,7 @@ from consent_sync.app.accounts import ActitoAccounts, DidomiAccounts
 from consent_sync.app.activation import Activation
 from consent_sync.app.database import Reader
 from consent_sync.app.erasing import Erasing
+from consent_sync.app.fading import Fading
 from consent_sync.app.radar import Radar
 from consent_sync.app.recovering import Recovering
 from consent_sync.app.settings import Settings
@@ -69,6 +70,7 @@ class Application:
     recovering: Recovering
     sweeping: Sweeping
     erasing: Erasing
+    fading: Fading
     reader: Reader | None = None
     duty: Duty = Duty.ALL
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
@@ -92,6 +94,7 @@ class Application:
         if self.duty is not Duty.INTAKE:
             self._tasks.append(asyncio.create_task(self.worker.run(), name="worker"))
             self.sweeping.begin()
+            self.fading.begin()
             if self.settings.discover_every_seconds:
                 looking = self.radar.run(self.settings.discover_every_seconds)
                 self._tasks.append(asyncio.create_task(looking, name="radar"))
@@ -115,7 +118,9 @@ class Application:
     async def stop(self) -> None:
         """Finish the turns under way, close the store and every connection."""
         await self.finish_turns()
-        await asyncio.gather(self.recovering.stop(), self.sweeping.stop(), self.erasing.stop())
+        await asyncio.gather(
+            self.recovering.stop(), self.sweeping.stop(), self.erasing.stop(), self.fading.stop()
+        )
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

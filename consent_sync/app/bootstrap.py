@@ -38,6 +38,7 @@ from consent_sync.app.database import (
     tombstone_list,
 )
 from consent_sync.app.erasing import Erasing
+from consent_sync.app.fading import Fading
 from consent_sync.app.inventories import Inventories
 from consent_sync.app.radar import Radar
 from consent_sync.app.recovering import Recovering
@@ -65,6 +66,7 @@ from consent_sync.services.patience import PatientLists, PatientProfiles
 from consent_sync.services.profiles import ProfileIndex
 from consent_sync.services.recovery import OnPage, Recovery
 from consent_sync.services.replay import Replay, ReplayLook
+from consent_sync.services.retention import Retention
 from consent_sync.services.review import Review, ReviewLook
 from consent_sync.services.stops import LineStops
 from consent_sync.services.synchronise import Synchroniser
@@ -185,6 +187,7 @@ async def build(
             repairs=settings.sweep_repair,
         ),
         erasing=Erasing(erasure),
+        fading=Fading(Retention(store, clock, round(settings.keep_contents_days * 24 * HOUR))),
         reader=None if settings.database_url == MEMORY else reader_of_database(settings),
         duty=duty,
     )

@@ -264,6 +264,10 @@ class Settings:
             default_words="kept in a file beside the database",
         ),
     ]
+    keep_contents_days: Annotated[
+        float,
+        Spec("0", kinds.span, "how long the content of what was received is kept; 0 = for good"),
+    ]
     deletion_policy: Annotated[
         str,
         Spec(

@@ -17,7 +17,7 @@ from consent_sync.cli.output import (
     say,
     show_table,
 )
-from consent_sync.domain.erasure import ERASED
+from consent_sync.domain.erasure import ERASED, EXPIRED
 from consent_sync.domain.errors import AbsentError, RefusedError
 from consent_sync.domain.identity import Side
 from consent_sync.services.lookup import iso
@@ -182,8 +182,8 @@ def _show_counts(
 def _ending(event: "StoredEvent") -> tuple[str, str]:
     if event.status:
         return str(event.status), event.problem
-    if event.problem == ERASED:
-        return event.type, ERASED
+    if event.problem in (ERASED, EXPIRED):
+        return event.type, event.problem
     return event.type, "waiting" if event.waiting else "taken"
 
 

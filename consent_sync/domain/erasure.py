@@ -15,6 +15,9 @@ EVERYWHERE: Final = ""
 ERASED: Final = "erased"
 """What stands beside a stored event whose content was removed with its person."""
 
+EXPIRED: Final = "expired"
+"""What stands beside an accepted event whose content has outlived its time."""
+
 _MARK_BYTES: Final = 16
 
 

@@ -71,6 +71,14 @@ class Graves(Protocol):
         """Remove the content of these events where no turn waits for it; return of how many."""
         ...
 
+    async def fade(self, after: int, received_before: Micros, limit: int) -> int | None:
+        """Remove the content of the next `limit` events with numbers above `after`, where it is due.
+
+        Returns the last number that was looked at; None when there is none, or none is due. What
+        a turn waits for stays, refused requests fade too, and duplicates are known all the same.
+        """
+        ...
+
 
 class GraveList(Protocol):
     """The tombstones once more, apart from the store, for the day when an old backup is restored.

@@ -4,11 +4,11 @@ import hashlib
 
 import pytest
 
-from consent_sync.domain.erasure import ERASED, EVERYWHERE, Marks
+from consent_sync.domain.erasure import ERASED, EVERYWHERE, EXPIRED, Marks
 from consent_sync.domain.errors import StoreError
-from consent_sync.domain.identity import Subject, unresolved_person
+from consent_sync.domain.identity import Side, Subject, unresolved_person
 from consent_sync.ports.graves import Burial, Grave, Removed
-from consent_sync.ports.store import Settlement, Store
+from consent_sync.ports.store import RefusedRequest, Settlement, Store
 from tests.contracts.store_kit import START, HandClock, Restart, event, hint, subject
 
 ADA = "ada@example.com"
@@ -199,3 +199,33 @@ async def test_what_somebody_waits_for_is_not_scrubbed(store: Store) -> None:
     await settled(store)
 
     assert (before, await store.scrub([1])) == (0, 1)
+
+
+async def test_old_content_fades_page_by_page(store: Store) -> None:
+    """What is younger stays, duplicates are still known, and what was refused keeps its reason."""
+    old, young = event("old", "ada"), event("young", "bob", at=START + 100)
+    await store.accept([old])
+    await store.refuse(RefusedRequest(Side.DIDOMI, "", START, 401, "no secret", b"who knows"))
+    await store.accept([young])
+    await settled(store)
+
+    first = await store.fade(0, START + 1, 1)
+    second = await store.fade(first or 0, START + 1, 5)
+
+    assert second is not None
+    assert await store.fade(second, START + 1, 5) is None
+    accepted = await store.events(refused=False, before=None, limit=9)
+    assert [(one.body, one.problem) for one in accepted] == [(b"young", ""), (b"", EXPIRED)]
+    [refused] = await store.events(refused=True, before=None, limit=9)
+    assert (refused.body, refused.problem) == (b"", "no secret")
+    assert list(await store.accept([old])) == [False]
+
+
+async def test_what_a_turn_waits_for_does_not_fade(store: Store) -> None:
+    """However old it is."""
+    await store.accept([event("old", "ada")])
+
+    await store.fade(0, START + 1, 5)
+
+    [turn] = await store.claim(1)
+    assert turn.items[0].event.body == b"old"

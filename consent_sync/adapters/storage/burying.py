@@ -123,6 +123,17 @@ class Burying:
         """Remove what events said; return of how many."""
         return [self._statements.change_list("scrub_events", numbers) for numbers in calls]
 
+    def fade(self, calls: Sequence[tuple[int, Micros, int]]) -> list[int | None]:
+        """Remove what old events said; return how far each call came."""
+        return [self._fade(*call) for call in calls]
+
+    def _fade(self, after: int, received_before: Micros, limit: int) -> int | None:
+        page = self._statements.rows("next_events", after, limit)
+        due = [number for number, received_at in page if received_at < received_before]
+        if due:
+            self._statements.change_list("fade_events", due)
+        return due[-1] if due else None
+
     def _bury(self, burial: Burial) -> Removed:
         self._tombstones.add(burial)
         keys = {person_key(subject): subject for subject in burial.subjects}

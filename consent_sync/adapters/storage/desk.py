@@ -46,6 +46,7 @@ class Desk:
         self.lift = self._burying.lift
         self.cleared = self._burying.cleared
         self.scrub = self._burying.scrub
+        self.fade = self._burying.fade
 
     @property
     def kinds(self) -> Sequence[Callable[[Sequence[Any]], Sequence[Any]]]:
@@ -64,6 +65,7 @@ class Desk:
             self.lift,
             self.cleared,
             self.scrub,
+            self.fade,
             self.nothing,
         )
 

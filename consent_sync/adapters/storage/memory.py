@@ -338,6 +338,10 @@ class MemoryStore:
         """Remove the content of these events where no turn waits for it; return of how many."""
         return self._open().scrub(numbers)
 
+    async def fade(self, after: int, received_before: Micros, limit: int) -> int | None:
+        """Remove the content of the next old events; return how far that came, None at the end."""
+        return self._open().fade(after, received_before, limit)
+
     # --- parts ---
 
     def _not_erased(self, data: Data, subjects: Sequence[Subject]) -> tuple[Subject, ...]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from consent_sync.domain.erasure import ERASED
+from consent_sync.domain.erasure import ERASED, EXPIRED
 from consent_sync.domain.identity import Side, Source, Subject, is_stand_in
 from consent_sync.domain.ledger import LedgerRecord, Write
 from consent_sync.domain.moments import Micros
@@ -80,6 +80,17 @@ class Data:
         for number in found:
             self.events[number - 1] = replace(self.events[number - 1], body=b"", problem=ERASED)
         return len(found)
+
+    def fade(self, after: int, received_before: Micros, limit: int) -> int | None:
+        """Remove what the next old events said; return how far that came, None at the end."""
+        waiting = self._waiting_events()
+        page = self.events[after : after + limit]
+        due = [event for event in page if event.received_at < received_before]
+        for event in due:
+            if event.id not in waiting and event.body:
+                problem = event.problem if event.status else EXPIRED
+                self.events[event.id - 1] = replace(event, body=b"", problem=problem)
+        return due[-1].id if due else None
 
     def add_event(self, event: StoredEvent) -> int:
         """Keep an event and return its number."""

@@ -275,6 +275,12 @@ class SqliteStore:
         opened = self._opened()
         return await opened.writer.submit(Work(opened.desk.scrub, numbers, _CALL_BYTES))
 
+    async def fade(self, after: int, received_before: Micros, limit: int) -> int | None:
+        """Remove the content of the next old events; return how far that came, None at the end."""
+        opened = self._opened()
+        call = (after, received_before, limit)
+        return await opened.writer.submit(Work(opened.desk.fade, call, _CALL_BYTES))
+
     # --- parts ---
 
     async def _for_turns(self, read: Callable[[TurnReader], Result]) -> Result:

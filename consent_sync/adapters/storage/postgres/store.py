@@ -229,6 +229,12 @@ class PostgresStore(Looking):
         values = {"events": integer_array(numbers)}
         return len(await self._opened().look.rows("scrub_events", values))
 
+    async def fade(self, after: int, received_before: Micros, limit: int) -> int | None:
+        """Remove the content of the next old events; return how far that came, None at the end."""
+        values = {"after": after, "before": received_before, "limit": limit}
+        [[last]] = await self._opened().look.rows("fade_events", values)
+        return None if last is None else int(last)
+
     # --- parts ---
 
     def _opened(self) -> Opened:

@@ -812,3 +812,18 @@ UPDATE consent_sync.event SET body = '', problem = 'erased'
 WHERE id = ANY(%(events)s::bigint[]) AND body <> ''
 AND NOT EXISTS (SELECT FROM consent_sync.item WHERE item.event = event.id)
 RETURNING id;
+
+-- name: fade_events
+-- What the next events said has outlived its time, unless somebody still waits for it.
+WITH page AS MATERIALIZED (
+    SELECT id, received_at FROM consent_sync.event WHERE id > %(after)s ORDER BY id LIMIT %(limit)s
+),
+due AS MATERIALIZED (SELECT id FROM page WHERE received_at < %(before)s),
+faded AS (
+    UPDATE consent_sync.event
+    SET body = '', problem = CASE WHEN status = 0 THEN 'expired'::bytea ELSE problem END
+    FROM due
+    WHERE event.id = due.id AND body <> ''
+    AND NOT EXISTS (SELECT FROM consent_sync.item WHERE item.event = event.id)
+)
+SELECT max(id) FROM due;

@@ -480,3 +480,14 @@ DELETE FROM person_key WHERE key = ?;
 UPDATE OR ROLLBACK event SET body = x'', problem = 'erased'
 WHERE id IN (SELECT value FROM json_each(?)) AND length(body) > 0
 AND NOT EXISTS (SELECT 1 FROM item WHERE item.event = event.id);
+
+-- name: next_events
+-- The next events, and when they were received.
+SELECT id, received_at FROM event WHERE id > ? ORDER BY id LIMIT ?;
+
+-- name: fade_events
+-- What these events said has outlived its time, unless somebody still waits for it.
+UPDATE OR ROLLBACK event
+SET body = x'', problem = CASE WHEN status = 0 THEN 'expired' ELSE problem END
+WHERE id IN (SELECT value FROM json_each(?)) AND length(body) > 0
+AND NOT EXISTS (SELECT 1 FROM item WHERE item.event = event.id);

@@ -1,0 +1,45 @@
+"""Retention in the running service: once an hour, what has outlived its time goes."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from consent_sync.domain.errors import ConsentSyncError
+from consent_sync.services.retention import Retention
+
+EVERY_SECONDS: Final = 3_600.0
+"""How long it rests between two rounds."""
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Fading:
+    """Rounds in the background; none where nothing has a life."""
+
+    retention: Retention
+    _task: "asyncio.Task[None] | None" = None
+
+    def begin(self) -> None:
+        """Start, unless content is kept for good."""
+        if self.retention.life:
+            self._task = asyncio.create_task(self._rounds(), name="fading")
+
+    async def stop(self) -> None:
+        """Stop; the next start begins anew."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _rounds(self) -> None:
+        while True:
+            try:
+                steps = await self.retention.round()
+            except ConsentSyncError as error:
+                _log.warning("retention_waits", why=str(error), pause_seconds=EVERY_SECONDS)
+            else:
+                if steps:
+                    _log.info("contents_expired", steps=steps)
+            await asyncio.sleep(EVERY_SECONDS)
