@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final, NamedTuple
 
 from consent_sync.domain.consent import Node
 from consent_sync.domain.identity import Normalise
@@ -58,6 +59,17 @@ class AttributeRules:
     rename: dict[str, str] = field(default_factory=dict)
 
 
+class Place(NamedTuple):
+    """Where the people of a mapping are on each side; empty = not known."""
+
+    didomi: str = ""
+    actito: str = ""
+
+
+NOWHERE: Final = Place()
+"""The place of a person about whom nothing is known yet."""
+
+
 @dataclass(frozen=True, slots=True)
 class Mapping:
     """One mapping file, valid and resolved. `version` is the hash of its content."""
@@ -79,3 +91,8 @@ class Mapping:
     normalise: Normalise = Normalise.NONE
     attributes: AttributeRules = field(default_factory=AttributeRules)
     account: str = ""
+    place: Place = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        actito = "/".join((self.entity, self.table, self.key_attribute))
+        object.__setattr__(self, "place", Place(self.organization_id, actito))

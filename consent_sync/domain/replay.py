@@ -27,6 +27,7 @@ from consent_sync.domain.identity import Side, Subject
 from consent_sync.domain.ledger import Fact, HeldBack, ItemsTaken, LedgerRecord, Write
 from consent_sync.domain.lines import Context, Outcome, fold_write
 from consent_sync.domain.mapping import Mapping
+from consent_sync.domain.moving import moved_to
 from consent_sync.domain.plan import plan_changes, with_held
 from consent_sync.domain.review import fold_word
 from consent_sync.domain.rules import Rules
@@ -68,7 +69,7 @@ class _Turn:
     """One recorded turn, folded fact by fact as the turn itself did."""
 
     def __init__(self, state: PersonState, items: MappingView[int, Item], context: Context) -> None:
-        self._state = state
+        self._state = moved_to(state, context.mapping)
         self._items = items
         self._context = context
         self._hints: list[Hint] = []

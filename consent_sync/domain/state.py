@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from consent_sync.domain.consent import Agreed, Guarded, OwnWrite, Pick, Statement, Word
 from consent_sync.domain.identity import Names, Side
+from consent_sync.domain.mapping import NOWHERE, Place
 from consent_sync.domain.moments import Micros
 from consent_sync.domain.profile import Scalar
 
@@ -65,7 +66,8 @@ class PersonState:
 
     `pending` maps the id of an event that awaits approval to the moment we first received it.
     `sent` holds the attributes last written to the profile. `spellings` are all the organisation
-    user ids that came to this same person key, newest last.
+    user ids that came to this same person key, newest last. `place` is where both sides were when
+    all this was learnt.
     """
 
     names: Names = field(default_factory=Names)
@@ -77,3 +79,4 @@ class PersonState:
     picks: MappingView[Pick, HeldList] = field(default_factory=dict)
     pending: MappingView[str, Micros] = field(default_factory=dict)
     spellings: tuple[str, ...] = ()
+    place: Place = NOWHERE

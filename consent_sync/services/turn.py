@@ -23,6 +23,7 @@ from consent_sync.domain.lines import (
 )
 from consent_sync.domain.mapping import Mapping
 from consent_sync.domain.moments import HOUR, SECOND, Micros
+from consent_sync.domain.moving import moved_to
 from consent_sync.domain.plan import Decision, Plan, desired_choice, plan_changes, with_held
 from consent_sync.domain.retry import next_attempt
 from consent_sync.domain.review import fold_word
@@ -73,7 +74,7 @@ class TurnRun:
         self._turn = turn
         self._mapping = mapping
         self._fresh = fresh
-        self._progress = Progress(tools, turn, mapping, turn.state)
+        self._progress = Progress(tools, turn, mapping, moved_to(turn.state, mapping))
         self._taken: list[_Taken] = []
         self._decisions: dict[str, Decision] = {}
         self._planned: tuple[PersonState, frozenset[Side], Plan] | None = None

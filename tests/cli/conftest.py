@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,9 +23,13 @@ def _own_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _own_logs() -> Iterator[None]:
-    """Undo what `serve` does to the logs: its stream is gone when the command is."""
+    """Undo what `serve` does to the logs: its stream is gone when the command is.
+
+    And let a service beside a command never log into what that command prints.
+    """
     root, before = logging.getLogger(), structlog.get_config()
     handlers, level = root.handlers[:], root.level
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     yield
     root.handlers[:], root.level = handlers, level
     structlog.configure(**before)

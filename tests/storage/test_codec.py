@@ -34,6 +34,7 @@ from consent_sync.domain.errors import StoreError
 from consent_sync.domain.events import ProfileMissing, ProfileReading, UserMissing, UserReading
 from consent_sync.domain.identity import Names, Side
 from consent_sync.domain.ledger import HeldBack, ItemsTaken, LedgerRecord, Write, WrittenLine
+from consent_sync.domain.mapping import Place
 from consent_sync.domain.moments import OPEN
 from consent_sync.domain.state import HeldList, LineState, PersonState, Presence, Wanted
 from consent_sync.domain.verdicts import Entry, Kind, Verdict
@@ -129,6 +130,7 @@ states = whole(
     picks=small(picks, whole(HeldList, options=option_sets, dated=moments)),
     pending=small(texts, moments),
     spellings=several(texts),
+    place=st.builds(Place, texts, texts),
 )
 trees = whole(
     ConsentTree,

@@ -10,6 +10,7 @@ from consent_sync.adapters.storage.codec_lines import from_line, line_of
 from consent_sync.adapters.storage.codec_words import PRESENCE, PRESENCE_OF
 from consent_sync.domain.consent import Pick
 from consent_sync.domain.identity import Names
+from consent_sync.domain.mapping import NOWHERE, Place
 from consent_sync.domain.profile import Scalar
 from consent_sync.domain.state import HeldList, PersonState, Wanted
 
@@ -50,12 +51,14 @@ def from_state(state: PersonState) -> list[Any]:
         ],
         list(state.pending.items()),
         state.spellings,
+        list(state.place),
     ]
 
 
 def state_of(data: list[Any]) -> PersonState:
     """Return the state that `from_state` wrote."""
-    names, profile, user, lines, wanted, sent, picks, pending, spellings = data
+    # States that were written before places were remembered end earlier.
+    names, profile, user, lines, wanted, sent, picks, pending, spellings, *place = data
     return PersonState(
         Names(*names),
         PRESENCE_OF[profile],
@@ -69,4 +72,5 @@ def state_of(data: list[Any]) -> PersonState:
         },
         dict(pending),
         tuple(spellings),
+        Place(*place[0]) if place else NOWHERE,
     )

@@ -1,0 +1,61 @@
+"""A mapping that moves to another place: what is forgotten, and what stays said."""
+
+from dataclasses import replace
+
+from consent_sync.domain.consent import Choice
+from consent_sync.domain.identity import Side
+from consent_sync.domain.moving import moved_to
+from consent_sync.domain.state import PersonState, Presence
+from tests.doubles.engine import Engine
+from tests.doubles.mappings import EMAIL, a_mapping
+from tests.doubles.platforms import Profile
+
+ANN = "ann@example.com"
+YES, NO, NONE = Choice.GRANTED, Choice.DENIED, Choice.NONE
+
+
+async def refused_everywhere() -> Engine:
+    """Ann agreed, and refused in Didomi later; both sides hold her no."""
+    engine = Engine(a_mapping())
+    engine.actito.profiles[ANN] = Profile("1042")
+    engine.didomi.click(ANN, {EMAIL: YES})
+    await engine.run()
+    engine.clock.advance(600)
+    engine.didomi.click(ANN, {EMAIL: NO})
+    await engine.run()
+    return engine
+
+
+def test_the_first_place_is_taken_as_it_is() -> None:
+    """A state from before places were remembered loses nothing."""
+    state = PersonState(profile=Presence.PRESENT)
+    mapping = a_mapping()
+
+    assert moved_to(state, mapping) == replace(state, place=mapping.place)
+
+
+async def test_what_another_table_holds_is_no_choice() -> None:
+    """The new table lists her as subscribed; that is a first sight, and her refusal is written there."""
+    engine = await refused_everywhere()
+    engine.with_mapping(table="Members")
+    engine.actito.profiles[ANN] = Profile("7", {"Newsletter": True})
+    engine.clock.advance(600)
+
+    engine.actito.click(ANN, "DailyDeals", subscribe=True)
+    await engine.run()
+
+    assert engine.didomi.holds(ANN, EMAIL) is NO
+    assert engine.actito.profiles[ANN].subscriptions["Newsletter"] is False
+
+
+async def test_another_organisation_knows_nothing_yet() -> None:
+    """What the old organisation held is forgotten; what the person said is not."""
+    engine = await refused_everywhere()
+    state = engine.lane(ANN).state
+    moved = moved_to(state, replace(engine.mapping, organization_id="other"))
+    line = moved.lines["Newsletter"]
+
+    assert (moved.user, moved.picks) == (Presence.UNKNOWN, {})
+    assert Side.DIDOMI not in line.agreed
+    assert line.latest == state.lines["Newsletter"].latest
+    assert line.agreed[Side.ACTITO] == state.lines["Newsletter"].agreed[Side.ACTITO]
