@@ -86,6 +86,25 @@ async def test_a_refusal_between_the_look_and_the_word_wins() -> None:
     assert Verdict.OLDER in {one.verdict for one in engine.entries(ANN) if "approved" in one.reason}
 
 
+async def test_an_approval_counts_for_no_later_doubt() -> None:
+    """What was approved were those statements; the next late yes waits for a word of its own."""
+    story = await a_late_yes()
+    line, engine = story.lines[0], story.engine
+    engine.decide(ANN, *engine.doubts(ANN), approve=True)
+    await engine.run()
+    engine.clock.advance(5)
+    story.click("actito", line, NO)
+    await engine.run()
+    engine.clock.advance(5)
+    story.click("didomi", line, YES)
+    engine.clock.advance(900)
+    engine.actito.click(ANN, "Other", subscribe=False)
+    await engine.run()
+
+    assert [one.verdict for one in engine.doubts(ANN)] == [Verdict.HELD_REVIEW]
+    assert story.holds(line) == (YES, NO)
+
+
 async def test_a_refusal_that_comes_with_the_word_wins() -> None:
     """Taken in one turn, the newer choice of the person counts and the word about the older not."""
     story = await a_late_yes()
