@@ -1,6 +1,7 @@
 """An installation in a folder: settings, a mapping file, and a database that the real program filled."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -79,7 +80,9 @@ class Installation:
 
     def json(self, monkeypatch: pytest.MonkeyPatch, *words: str) -> Any:
         """Run a command with --json and return what it printed."""
-        return orjson.loads(self.run(monkeypatch, *words, "--json").stdout)
+        printed = self.run(monkeypatch, *words, "--json").stdout
+        # A service in the same process logs to the same place.
+        return orjson.loads(re.sub(r"(?m)^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \[.*\n", "", printed))
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[str]:
@@ -138,15 +141,22 @@ async def until(holds: Callable[[], bool | Awaitable[bool]]) -> None:
 
 
 async def at_rest(address: str, both: Platforms) -> None:
-    """Wait until no webhook is on its way and no turn waits."""
-    await both.actito.settled()
-    await both.didomi.settled()
+    """Wait until no webhook is on its way and no turn waits, at ten looks in a row.
+
+    A turn that comes by its moment and not for a webhook is not among those that wait.
+    """
+    seen, quiet = -1, 0
     async with aiohttp.ClientSession() as session:
 
         async def rests() -> bool:
+            await both.actito.settled()
+            await both.didomi.settled()
             async with session.get(f"{address}/api/v1/status") as answer:
                 status = await answer.json()
-            return bool(status["waiting_turns"] == 0)
+            nonlocal seen, quiet
+            before, seen = seen, sum(one["events"] for one in status["sides"].values())
+            quiet = quiet + 1 if status["waiting_turns"] == 0 and seen == before else 0
+            return quiet >= 10
 
         await until(rests)
 
