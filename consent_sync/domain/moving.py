@@ -34,6 +34,8 @@ def _without(state: PersonState, side: Side) -> PersonState:
 
 
 def _line_without(known: LineState, side: Side) -> LineState:
+    # An approval was given for what the old place was seen to hold; a rejection stands anywhere.
+    approved = known.word is not None and bool(known.word.lifts)
     return replaced(
         known,
         agreed={one: held for one, held in known.agreed.items() if one is not side},
@@ -41,4 +43,5 @@ def _line_without(known: LineState, side: Side) -> LineState:
         writes=tuple(write for write in known.writes if write.side is not side),
         failed={one: why for one, why in known.failed.items() if one is not side},
         unshown={one: times for one, times in known.unshown.items() if one is not side},
+        word=None if approved else known.word,
     )

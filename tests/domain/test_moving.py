@@ -2,7 +2,9 @@
 
 from dataclasses import replace
 
-from consent_sync.domain.consent import Choice
+import pytest
+
+from consent_sync.domain.consent import Choice, Word
 from consent_sync.domain.identity import Side
 from consent_sync.domain.moving import moved_to
 from consent_sync.domain.state import PersonState, Presence
@@ -59,3 +61,16 @@ async def test_another_organisation_knows_nothing_yet() -> None:
     assert Side.DIDOMI not in line.agreed
     assert line.latest == state.lines["Newsletter"].latest
     assert line.agreed[Side.ACTITO] == state.lines["Newsletter"].agreed[Side.ACTITO]
+
+
+@pytest.mark.parametrize(("lifts", "stays"), [(("held_review actito",), False), ((), True)])
+async def test_an_approval_does_not_move_along(lifts: tuple[str, ...], stays: bool) -> None:
+    """It was given for what the old table was seen to hold; a rejection stands in the new one."""
+    engine = await refused_everywhere()
+    state = engine.lane(ANN).state
+    line = replace(state.lines["Newsletter"], word=Word("ops", 0, lifts, "basis"))
+    told = replace(state, lines={"Newsletter": line})
+
+    moved = moved_to(told, replace(engine.mapping, table="Members"))
+
+    assert (moved.lines["Newsletter"].word is not None) is stays
