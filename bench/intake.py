@@ -49,12 +49,26 @@ class Case:
 
 CASES = (
     Case("64 connections, turns at the default pace", turns="paced", goal=0.75, goal_p99=2.5),
-    Case("the same, beside the full event model", turns="paced", beside="full", goal=0.75),
+    Case(
+        "the same, beside the full event model",
+        turns="paced",
+        beside="full",
+        goal=0.75,
+        goal_p99=2.5,
+    ),
     Case("the same, beside itself storing nothing", turns="paced", beside="same", goal=0.75),
     Case("64 connections, no turns"),
     Case("64 connections, turns flat out", turns="flat out"),
     Case("64 connections, no turns, uvloop on both sides", uvloop=True),
     Case("256 connections, 5 ms added to every commit", 256, "paced", 0.005, goal=0.75),
+    Case(
+        "256 connections, 5 ms added, beside the full event model",
+        256,
+        "paced",
+        0.005,
+        beside="full",
+        goal=0.75,
+    ),
     Case("256 connections", 256, "paced"),
 )
 

@@ -1,12 +1,11 @@
 """The course of one turn: take in, look, plan, write, settle. The rules are the domain's."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from consent_sync.domain.actito_hints import Hint, came_back, fold_hint
 from consent_sync.domain.actito_looks import fold_unread_hints
-from consent_sync.domain.confirmation import look_due, shown_nowhere
+from consent_sync.domain.confirmation import look_due
 from consent_sync.domain.consent import Choice, WriteOutcome
 from consent_sync.domain.didomi_items import fold_didomi_item
 from consent_sync.domain.erasure import DeletionPolicy
@@ -18,22 +17,21 @@ from consent_sync.domain.lines import (
     Context,
     Outcome,
     doubtful,
-    line_state,
     unconfirmed,
 )
 from consent_sync.domain.mapping import Mapping
 from consent_sync.domain.moments import HOUR, SECOND, Micros
 from consent_sync.domain.moving import moved_to
-from consent_sync.domain.plan import Decision, Plan, desired_choice, plan_changes, with_held
+from consent_sync.domain.plan import Decision, Plan, plan_changes, with_held
 from consent_sync.domain.retry import next_attempt
 from consent_sync.domain.review import fold_word
 from consent_sync.domain.state import LineState, PersonState, Presence
-from consent_sync.domain.verdicts import Entry, Kind, Verdict
+from consent_sync.domain.verdicts import Verdict
 from consent_sync.domain.words import fold_held_back
-from consent_sync.ports.store import Settlement, StoredItem, Summary, Turn
+from consent_sync.ports.store import Settlement, StoredItem, Turn
+from consent_sync.services.account import Account, Taken
 from consent_sync.services.deletion import AGAIN, refused_by_deletion, says_deleted
 from consent_sync.services.progress import Progress, TurnTools
-from consent_sync.services.records import heaviest, line_entry, side_of
 from consent_sync.services.words import word_of
 from consent_sync.services.writing import (
     attributes_due,
@@ -52,18 +50,6 @@ _FRESH: Final[Micros] = 5 * SECOND
 """How old a reading that was made to find the person may be in that person's own turn."""
 
 
-@dataclass(slots=True)
-class _Taken:
-    """One item of the turn on its way to a verdict."""
-
-    stored: StoredItem
-    verdict: Verdict | None = None
-    reason: str = ""
-    touched: frozenset[str] = frozenset()
-    open: bool = False
-    deletion: bool = False
-
-
 class TurnRun:
     """One turn. `end()` runs it to its settlement and returns what was settled."""
 
@@ -75,7 +61,7 @@ class TurnRun:
         self._mapping = mapping
         self._fresh = fresh
         self._progress = Progress(tools, turn, mapping, moved_to(turn.state, mapping))
-        self._taken: list[_Taken] = []
+        self._taken: list[Taken] = []
         self._decisions: dict[str, Decision] = {}
         self._planned: tuple[PersonState, frozenset[Side], Plan] | None = None
         self._trouble: TemporaryError | None = None
@@ -107,7 +93,7 @@ class TurnRun:
         if events:
             self._progress.facts.append(ItemsTaken(events, context.now))
         for stored in self._turn.items:
-            taken = _Taken(stored)
+            taken = Taken(stored)
             self._taken.append(taken)
             try:
                 outcome = self._fold(stored, taken, context)
@@ -120,7 +106,7 @@ class TurnRun:
             taken.verdict, taken.reason = outcome.verdict, outcome.reason
             taken.touched = outcome.touched
 
-    def _fold(self, stored: StoredItem, taken: _Taken, context: Context) -> Outcome:
+    def _fold(self, stored: StoredItem, taken: Taken, context: Context) -> Outcome:
         event, state = stored.event, self._progress.state
         if event.source is Desk.OPERATOR:
             word = word_of(event.body)
@@ -320,7 +306,8 @@ class TurnRun:
             self._give_up(plan)
             plan = self._make_plan()
         self._mark_held(plan)
-        entries = self._entries_of_turn(plan)
+        account = self._account()
+        entries = account.entries(plan)
         record = None
         if entries or any(not isinstance(fact, ItemsTaken) for fact in progress.facts):
             record = progress.record(entries)
@@ -343,8 +330,13 @@ class TurnRun:
             due_at=due_at,
             attempts=attempts,
             first_failed_at=first_failed_at,
-            summary=self._summary(plan),
+            summary=account.summary(plan),
         )
+
+    def _account(self) -> Account:
+        given_up = self.outcome == "given_up"
+        trouble = None if given_up else self._trouble
+        return Account(self._progress, self._taken, self._decisions, trouble)
 
     def _next_attempt(self) -> tuple[Micros | None, int, Micros | None]:
         if self._trouble is None:
@@ -404,80 +396,7 @@ class TurnRun:
             if known is not before.lines.get(name)
         }
 
-    def _entries_of_turn(self, plan: Plan) -> tuple[Entry, ...]:
-        progress, now = self._progress, self._tools.clock.now()
-        ends = self._line_ends(plan)
-        done = {entry.line for entry in progress.entries if entry.kind is not Kind.DECIDED}
-        pending = self._pending(plan) if not self._turn.attempts else set()
-        shown = progress.touched | done | pending
-        decided = [
-            line_entry(now, Kind.DECIDED, verdict, reason, one.line, one.side, one.choice)
-            for name, (one, verdict, reason) in ends.items()
-            if name in shown
-        ]
-        others: list[Entry] = []
-        if self._turn.items and len(ends) > len(decided):
-            others.append(
-                Entry(
-                    now, Kind.DECIDED, Verdict.NO_CHANGE, "nothing new on the other lines", line="*"
-                )
-            )
-        received = [
-            self._received(taken, ends, now)
-            for taken in self._taken
-            if not taken.open or not self._turn.attempts
-        ]
-        return (*others, *received, *progress.entries, *decided)
-
-    def _line_ends(self, plan: Plan) -> dict[str, tuple[Decision, Verdict, str]]:
-        """How each line with a choice ends: as decided, unless something stood in the way."""
-        pending = self._pending(plan)
-        ends: dict[str, tuple[Decision, Verdict, str]] = {}
-        for name, decision in self._decisions.items():
-            verdict, reason = decision.verdict, decision.reason
-            if name in pending:
-                verdict, reason = Verdict.WAITING_RETRY, f"tried again later: {self._trouble}"
-            elif self._progress.cannot_create and name in plan.actito:
-                verdict, reason = Verdict.NO_PROFILE, self._progress.cannot_create
-            ends[name] = (decision, verdict, reason)
-        return ends
-
-    def _pending(self, plan: Plan) -> set[str]:
-        if self._trouble is None or self.outcome == "given_up":
-            return set()
-        return set(plan.actito) | set(plan.didomi) | set(plan.waiting)
-
-    def _received(
-        self, taken: _Taken, ends: dict[str, tuple[Decision, Verdict, str]], now: Micros
-    ) -> Entry:
-        event = taken.stored.event
-        verdict, reason = taken.verdict, taken.reason
-        if taken.open:
-            verdict, reason = Verdict.WAITING_RETRY, f"tried again later: {self._trouble}"
-        if verdict is None:
-            verdict, ended = heaviest(
-                (ends[name][1], ends[name][2]) for name in taken.touched if name in ends
-            )
-            reason = f"{reason}: {ended}" if reason else ended
-        side = side_of(event.source)
-        return Entry(event.received_at, Kind.RECEIVED, verdict, reason, side, event=event.id)
-
     def _confirmation_due(self) -> Micros | None:
         """When to look whether our writes took, if no webhook says so before."""
         now = self._tools.clock.now()
         return min((at for at in self._looks_due() if at > now), default=None)
-
-    def _summary(self, plan: Plan) -> Summary:
-        waiting: list[Micros] = []
-        failed = 0
-        planned = {*plan.actito, *plan.didomi, *plan.waiting}
-        for line in self._mapping.lines:
-            known = line_state(self._progress.state, line)
-            failed += bool(known.failed)
-            if not (line.id in planned or known.failed or shown_nowhere(known)):
-                continue
-            if desired_choice(line, known, self._tools.rules).choice is Choice.DENIED:
-                waiting += [
-                    said.not_after for said in known.latest.values() if said.choice is Choice.DENIED
-                ]
-        return Summary(len(plan.held), failed, min(waiting, default=None))
