@@ -60,6 +60,7 @@ class Hashes:
         self._added: dict[bytes, int] = {}
         self._removed: set[bytes] = set()
         self._moved: list[int] = []
+        self._due = 0
 
     def find(self, keys: Sequence[bytes]) -> dict[bytes, int]:
         """Return those of these hashes that were added before, with their numbers."""
@@ -86,8 +87,10 @@ class Hashes:
         self._end = rows[-1][0]
         self._statements.write_rows(self._queries.append, rows)
         if self._size >= self._limit:
-            # Twice of what came, so that memory shrinks again after a large batch or a restart.
-            self._move(2 * len(rows))
+            # Twice of what came, so that memory shrinks again after a large batch or a restart; but
+            # no more, because a restart finds twice the limit and must not slow down what comes.
+            self._due += 2 * len(rows)
+            self._move()
 
     def _forget(self, keys: Sequence[bytes], queries: Sequence[str]) -> None:
         """Remove hashes from everywhere."""
@@ -120,14 +123,16 @@ class Hashes:
         self._added, self._moved = {}, []
         self._removed = set()
 
-    def _move(self, enough: int) -> None:
-        moved = 0
-        while moved < enough and len(self._moved) < _RANGES:
-            recent = self._recent[self._round.next_range].items()
-            keys = sorted([one for one in recent if one[0] not in self._removed])
+    def _move(self) -> None:
+        """Move whole ranges, as many as are due by now."""
+        while len(self._moved) < _RANGES:
+            recent = self._recent[self._round.next_range]
+            if len(recent) > self._due:
+                break
+            keys = sorted([one for one in recent.items() if one[0] not in self._removed])
             self._statements.write_rows(self._queries.keep, [self._row(*each) for each in keys])
             self._moved.append(self._round.next_range)
-            moved += len(keys)
+            self._due -= len(recent)
             self._round = self._round.after_a_range(self._committed_end)
         self._statements.change(self._queries.forget, self._round.moved_up_to, _FORGOTTEN_AT_ONCE)
 
