@@ -78,6 +78,14 @@ def test_memory_and_log_stay_bounded(database: Database) -> None:
     assert len(database.digests.known([key(n) for n in range(20_000)])) == 20_000
 
 
+def test_the_log_stays_bounded_under_large_batches(database: Database) -> None:
+    """However much comes at once, the log does not grow with all that ever came."""
+    for start in range(0, 200_000, 5_000):
+        database.add([key(n) for n in range(start, start + 5_000)])
+
+    assert database.in_log() < 6 * 5_000
+
+
 def test_memory_shrinks_after_a_large_batch(database: Database) -> None:
     """One call with far more than the limit does not stay in memory for long."""
     database.add([key(n) for n in range(5_000)])

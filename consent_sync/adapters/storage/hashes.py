@@ -91,6 +91,7 @@ class Hashes:
             # no more, because a restart finds twice the limit and must not slow down what comes.
             self._due += 2 * len(rows)
             self._move()
+            self._shorten_log(len(rows))
 
     def _forget(self, keys: Sequence[bytes], queries: Sequence[str]) -> None:
         """Remove hashes from everywhere."""
@@ -134,7 +135,11 @@ class Hashes:
             self._moved.append(self._round.next_range)
             self._due -= len(recent)
             self._round = self._round.after_a_range(self._committed_end)
-        self._statements.change(self._queries.forget, self._round.moved_up_to, _FORGOTTEN_AT_ONCE)
+
+    def _shorten_log(self, added: int) -> None:
+        """Forget what has moved, faster than the log grows: the next start reads all of it."""
+        at_once = max(_FORGOTTEN_AT_ONCE, 2 * added)
+        self._statements.change(self._queries.forget, self._round.moved_up_to, at_once)
 
     def _row(self, key: bytes, number: int) -> Sequence[SqlValue]:
         """Return what the table keeps of a hash."""
