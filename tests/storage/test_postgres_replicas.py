@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
@@ -177,23 +177,42 @@ async def test_a_write_begins_only_while_the_lease_lasts(hand_database: HandData
     """The task of a turn may write until shortly before its lease ends, counted by itself."""
     clock = HandClock()
     hand_database.follow(clock)
-    store = PostgresStore(hand_database.url, clock, lease_seconds=0.6)
+    # Long enough that it is not extended by itself before the other replica claims.
+    store = PostgresStore(hand_database.url, clock, lease_seconds=3)
+    other = PostgresStore(hand_database.url, clock, lease_seconds=60)
     await store.open()
+    await other.open()
     await store.accept([event("one", "ada")])
     turn = await claim_one(store)
     await store.announce(turn.subject, [write()])
     may_write(50)
-    clock.advance(0.6)
-    other = PostgresStore(hand_database.url, clock, lease_seconds=60)
-    await other.open()
+    clock.advance(3)
     await claim_one(other)
     # The next time that leases are extended it finds out.
-    await asyncio.sleep(0.15)
+    await until(lambda: not writes_allowed())
 
     with pytest.raises(TemporaryError, match="lease of this turn"):
         may_write(50)
     await other.close()
     await store.close()
+
+
+def writes_allowed() -> bool:
+    """Say whether the task of this turn may begin a write."""
+    try:
+        may_write(50)
+    except TemporaryError:
+        return False
+    return True
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Wait until something holds, about five seconds at most."""
+    for _ in range(250):
+        if holds():
+            return
+        await asyncio.sleep(0.02)
+    raise AssertionError("it never came to hold")
 
 
 async def test_leases_go_on_while_their_replica_lives(hand_database: HandDatabase) -> None:
