@@ -40,6 +40,7 @@ from consent_sync.app.database import (
 from consent_sync.app.erasing import Erasing
 from consent_sync.app.fading import Fading
 from consent_sync.app.inventories import Inventories
+from consent_sync.app.policies import limits_of, retry_of, rules_of
 from consent_sync.app.radar import Radar
 from consent_sync.app.recovering import Recovering
 from consent_sync.app.settings import Settings
@@ -47,9 +48,7 @@ from consent_sync.app.sweeping import Sweeping
 from consent_sync.app.trials import TrialGate
 from consent_sync.domain.erasure import DeletionPolicy
 from consent_sync.domain.mapping import Mapping
-from consent_sync.domain.moments import HOUR, SECOND, Micros
-from consent_sync.domain.retry import RetryPolicy
-from consent_sync.domain.rules import Rules
+from consent_sync.domain.moments import HOUR, SECOND
 from consent_sync.ports.clock import Clock
 from consent_sync.ports.door import Door
 from consent_sync.ports.lists import ConsentLists, ProfileSource
@@ -57,7 +56,7 @@ from consent_sync.ports.mappings import MappingSource
 from consent_sync.ports.store import Ledger
 from consent_sync.services.comparison import Eyes
 from consent_sync.services.erasure import Erasure
-from consent_sync.services.guard import Guard, Limits
+from consent_sync.services.guard import Guard
 from consent_sync.services.intake import Intake
 from consent_sync.services.lookup import Lookup
 from consent_sync.services.own_door import OwnDoor
@@ -130,14 +129,14 @@ async def build(
         clock=clock,
         chance=SystemChance(),
         rules=rules,
-        retry=_retry(settings),
+        retry=retry_of(settings),
         index=index,
         observer=observer,
         deletion=DeletionPolicy(settings.deletion_policy),
         forget=erasure.forget,
         account_of=lambda mapping: owner(settings, mapping.account),
         stops=stops,
-        guard=Guard(_limits(settings)),
+        guard=Guard(limits_of(settings)),
     )
     intake = Intake(
         store,
@@ -153,7 +152,7 @@ async def build(
         mappings=mappings,
         ledger=store,
         clock=clock,
-        after=_micros(settings.recover_after_seconds),
+        after=round(settings.recover_after_seconds * SECOND),
         # Replicas come and go with their folders, so what one of them notes is no use to the next.
         notebook=notebook_of(settings, "recover") if _in_a_file(settings) else None,
     )
@@ -255,33 +254,6 @@ def _in_a_file(settings: Settings) -> bool:
     return settings.database_url != MEMORY and not is_shared(settings)
 
 
-def rules_of(settings: Settings) -> Rules:
-    """Return the times of the rules of consent as the settings say."""
-    return Rules(
-        late_after=_micros(settings.late_after_seconds),
-        webhook_max_delay=_micros(settings.actito_webhook_max_delay_seconds),
-        tolerance=_micros(settings.clock_tolerance_seconds),
-        confirm_after=_micros(settings.confirm_after_seconds),
-    )
-
-
-def _limits(settings: Settings) -> Limits:
-    return Limits(
-        raised=settings.guard_raised_lines,
-        created=settings.guard_created_profiles,
-        window=_micros(settings.guard_window_seconds),
-        changes=settings.guard_changes_an_hour,
-    )
-
-
-def _retry(settings: Settings) -> RetryPolicy:
-    return RetryPolicy(
-        first_delay=_micros(settings.retry_first_delay_seconds),
-        max_delay=_micros(settings.retry_max_delay_seconds),
-        give_up_after=round(settings.retry_give_up_hours * HOUR),
-    )
-
-
 def platforms(
     settings: Settings,
     session: aiohttp.ClientSession,
@@ -308,7 +280,3 @@ def platforms(
             didomi[here] = DidomiClient(wall(own.didomi_timeout_seconds), here, clock)
         actito_of[name], didomi_of[name] = actito[there], didomi[here]
     return ActitoAccounts(settings, actito_of), DidomiAccounts(settings, didomi_of)
-
-
-def _micros(seconds: float) -> Micros:
-    return round(seconds * SECOND)

@@ -137,8 +137,9 @@ async def _load(
 ) -> "Load":
     from consent_sync.adapters.clock import SystemClock
     from consent_sync.adapters.didomi.webhook import DidomiReceiver
-    from consent_sync.app.bootstrap import platforms, rules_of
+    from consent_sync.app.bootstrap import platforms
     from consent_sync.app.database import notebook_of
+    from consent_sync.app.policies import rules_of
     from consent_sync.app.sparing import sparing
     from consent_sync.cli.surroundings import reader_of
     from consent_sync.services.backfill import Backfill

@@ -55,7 +55,7 @@ async def look(
     settings: "Settings", person: str, mapping: str | None, limit: int
 ) -> "tuple[PersonView, Sequence[TimelineEntry]]":
     """Return a person's state and timeline, also while a server runs; raise CommandError."""
-    from consent_sync.app.bootstrap import rules_of
+    from consent_sync.app.policies import rules_of
     from consent_sync.cli.surroundings import mappings_in_force, reader_of
     from consent_sync.services.lookup import Lookup
 

@@ -192,7 +192,7 @@ async def _held(wish: "HeldWish") -> "list[HeldLine]":
 
 async def _look() -> "ReviewLook":
     from consent_sync.adapters.clock import SystemClock
-    from consent_sync.app.bootstrap import rules_of
+    from consent_sync.app.policies import rules_of
     from consent_sync.cli.surroundings import mappings_in_force, reader_of, settings_here
     from consent_sync.services.review import ReviewLook
 

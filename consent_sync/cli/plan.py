@@ -81,7 +81,7 @@ def _read(
 ) -> "tuple[FolderReading, bool]":
     """Read the files and run their tests, as an activation would; say whether these are all files."""
     from consent_sync.app.activation import tried
-    from consent_sync.app.bootstrap import rules_of
+    from consent_sync.app.policies import rules_of
     from consent_sync.app.trials import TrialGate
     from consent_sync.cli.validate import check
 
@@ -110,9 +110,9 @@ async def _rows(
     now: "Micros",
 ) -> "AsyncIterator[Row]":
     from consent_sync.app.accounts import owner
-    from consent_sync.app.bootstrap import rules_of
     from consent_sync.app.database import past_of
     from consent_sync.app.planning import pairs
+    from consent_sync.app.policies import rules_of
     from consent_sync.app.whatif import WhatIf
     from consent_sync.cli.surroundings import reader_of
 

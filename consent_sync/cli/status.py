@@ -37,7 +37,7 @@ def command(as_json: Annotated[bool, AS_JSON] = False) -> None:
 
 async def _look(settings: "Settings") -> "tuple[StoreStatus, Standing]":
     from consent_sync.app.activation import last_good
-    from consent_sync.app.bootstrap import rules_of
+    from consent_sync.app.policies import rules_of
     from consent_sync.app.standing import standing_in
     from consent_sync.app.trials import TrialGate
     from consent_sync.cli.surroundings import reader_of

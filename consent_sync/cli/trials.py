@@ -96,7 +96,7 @@ def _test(path: Path, reading: "FileReading") -> Tested:
 
 def _rules() -> "Rules":
     """Return the times of the rules as the settings here say."""
-    from consent_sync.app.bootstrap import rules_of
+    from consent_sync.app.policies import rules_of
     from consent_sync.app.settings import SettingsError
     from consent_sync.cli.surroundings import settings_here
     from consent_sync.domain.rules import Rules

@@ -1,0 +1,40 @@
+"""What the settings say about rules, guards and retries, in the domain's terms and units."""
+
+from consent_sync.app.settings import Settings
+from consent_sync.domain.moments import HOUR, SECOND, Micros
+from consent_sync.domain.retry import RetryPolicy
+from consent_sync.domain.rules import Rules
+from consent_sync.services.guard import Limits
+
+
+def rules_of(settings: Settings) -> Rules:
+    """Return the times of the rules of consent as the settings say."""
+    return Rules(
+        late_after=_micros(settings.late_after_seconds),
+        webhook_max_delay=_micros(settings.actito_webhook_max_delay_seconds),
+        tolerance=_micros(settings.clock_tolerance_seconds),
+        confirm_after=_micros(settings.confirm_after_seconds),
+    )
+
+
+def limits_of(settings: Settings) -> Limits:
+    """Return the limits of the guards."""
+    return Limits(
+        raised=settings.guard_raised_lines,
+        created=settings.guard_created_profiles,
+        window=_micros(settings.guard_window_seconds),
+        changes=settings.guard_changes_an_hour,
+    )
+
+
+def retry_of(settings: Settings) -> RetryPolicy:
+    """Return how calls are tried again."""
+    return RetryPolicy(
+        first_delay=_micros(settings.retry_first_delay_seconds),
+        max_delay=_micros(settings.retry_max_delay_seconds),
+        give_up_after=round(settings.retry_give_up_hours * HOUR),
+    )
+
+
+def _micros(seconds: float) -> Micros:
+    return round(seconds * SECOND)
