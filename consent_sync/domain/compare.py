@@ -8,6 +8,7 @@ from enum import IntEnum
 from consent_sync.domain.actito_hints import Hint, fold_hint
 from consent_sync.domain.actito_looks import fold_profile_missing, fold_profile_reading
 from consent_sync.domain.consent import Agreed, Choice, ConsentTree
+from consent_sync.domain.desired import desired_choice
 from consent_sync.domain.didomi_items import fold_didomi_item
 from consent_sync.domain.didomi_looks import fold_user_missing, fold_user_reading
 from consent_sync.domain.events import (
@@ -22,7 +23,7 @@ from consent_sync.domain.events import (
 from consent_sync.domain.identity import Side
 from consent_sync.domain.lines import Context, line_state
 from consent_sync.domain.mapping import Line, Mapping, SyncMode
-from consent_sync.domain.plan import Plan, desired_choice, may_write, plan_changes
+from consent_sync.domain.plan import Plan, may_write, plan_changes
 from consent_sync.domain.state import PersonState, Presence
 from consent_sync.domain.translate import choice_at, choice_from_subscription
 from consent_sync.domain.verdicts import Verdict

@@ -1,18 +1,16 @@
-"""The decision: what both sides ought to hold, and what must be written where.
-
-Uncertainty can lower consent, never raise it.
-"""
+"""The plan: what must be written where, so that both sides come to hold what they ought to."""
 
 from collections.abc import Mapping as MappingView
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from consent_sync.domain.consent import Choice, Pick, Statement
+from consent_sync.domain.consent import Choice
+from consent_sync.domain.desired import Desired, desired_choice, title
+from consent_sync.domain.grants import grants_for, in_time, newer_than_list
 from consent_sync.domain.identity import Normalise, Side
-from consent_sync.domain.lines import Context, Stop, line_state, own_writes
+from consent_sync.domain.lines import Context, Stop, line_state
 from consent_sync.domain.mapping import CreateFor, Line, Mapping, SyncMode
-from consent_sync.domain.rules import Rules
 from consent_sync.domain.state import LineState, PersonState, Presence
 from consent_sync.domain.values import replaced
 from consent_sync.domain.verdicts import Verdict
@@ -20,18 +18,6 @@ from consent_sync.domain.words import guarded, is_rejected, is_released
 
 HELD: Final = frozenset({Verdict.HELD_REVIEW, Verdict.HELD_GUARD, Verdict.AMBIGUOUS_PERSON})
 """The verdicts of an agreement that waits for an operator's word."""
-
-
-@dataclass(frozen=True, slots=True)
-class Desired:
-    """What both sides ought to hold on a line, and how that was decided."""
-
-    choice: Choice
-    reason: str
-    conflict: bool = False
-
-
-_NOTHING = Desired(Choice.NONE, "nobody has made a choice")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,59 +51,6 @@ class Plan:
     def writes(self, side: Side) -> MappingView[str, Choice]:
         """Return the choices to write on one side, by line."""
         return self.actito if side is Side.ACTITO else self.didomi
-
-
-def certainly_newer(grant: Statement, denial: Statement, rules: Rules) -> bool:
-    """Say whether a grant was made after a denial of another side, whatever the clocks say."""
-    return grant.not_before > denial.not_after + rules.tolerance
-
-
-def desired_choice(line: Line, known: LineState, rules: Rules) -> Desired:
-    """Return what both sides ought to hold on this line, from the latest statements of all.
-
-    Where an operator rejected an agreement, a refusal that a side is known to hold stands.
-    """
-    said = _from_statements(line, known, rules)
-    if said.choice is not Choice.GRANTED or not is_rejected(known):
-        return said
-    holders = [side for side, held in known.agreed.items() if held.choice is Choice.DENIED]
-    if not holders:
-        return said
-    names = " and ".join(sorted(_title(side) for side in holders))
-    reason = f"an operator rejected the agreement; the refusal in {names} stands"
-    return Desired(Choice.DENIED, reason, conflict=True)
-
-
-def _from_statements(line: Line, known: LineState, rules: Rules) -> Desired:
-    if not known.latest:
-        return _NOTHING
-    latest = known.latest.values()
-    grants = [said for said in latest if said.choice is Choice.GRANTED]
-    denials = [said for said in latest if said.choice is Choice.DENIED]
-    if not denials:
-        return Desired(Choice.GRANTED, f"agreed in {_names(grants)}")
-    if not grants:
-        return Desired(Choice.DENIED, f"refused in {_names(denials)}")
-    if line.sync is SyncMode.TWO_WAY_STRICT:
-        return Desired(
-            Choice.DENIED,
-            f"refused in {_names(denials)}; on this line only {_names(denials)} can lift that",
-            conflict=True,
-        )
-    newest = max(grants, key=lambda said: said.not_before)
-    if all(certainly_newer(newest, denial, rules) for denial in denials):
-        return Desired(
-            Choice.GRANTED, f"agreed in {_names([newest])} after refusing in {_names(denials)}"
-        )
-    if all(denial.not_before > newest.not_after + rules.tolerance for denial in denials):
-        return Desired(
-            Choice.DENIED, f"refused in {_names(denials)} after agreeing in {_names(grants)}"
-        )
-    return Desired(
-        Choice.DENIED,
-        "both sides were changed and nobody can say which came last; the refusal counts",
-        conflict=True,
-    )
 
 
 def may_write(side: Side, line: Line, mapping: Mapping) -> bool:
@@ -252,12 +185,12 @@ def _raise(
     if is_rejected(known):
         reason = "an operator rejected this agreement; it is not carried over"
         return _Step(side, verdict=Verdict.CONFLICT_STRICTEST, reason=reason)
-    sources = _grants_for(side, known)
+    sources = grants_for(side, known)
     agreed = known.agreed.get(side)
     released = is_released(known, Verdict.HELD_REVIEW, side)
     unfitting = not sources and agreed is not None and agreed.choice is Choice.DENIED
     if unfitting and not released:
-        reason = f"{_title(side)} holds a refusal that does not fit what the person said there"
+        reason = f"{title(side)} holds a refusal that does not fit what the person said there"
         return _Step(side, verdict=Verdict.HELD_REVIEW, reason=reason)
     if not sources and not unfitting:
         return _Step(side, reason="an agreement is raised on a side only by the other side's word")
@@ -268,14 +201,14 @@ def _raise(
     if released:
         return _Step(side, write=True, verdict=Verdict.APPLIED, reason=RELEASED)
     if not any(
-        _in_time(said, side, known, context.rules)
-        and _newer_than_list(said, side, line, state, context.rules)
+        in_time(said, side, known, context.rules)
+        and newer_than_list(said, side, line, state, context.rules)
         for said in sources
     ):
         return _Step(
             side,
             verdict=Verdict.HELD_REVIEW,
-            reason=f"a late agreement; {_title(side)} was seen refused since it was given",
+            reason=f"a late agreement; {title(side)} was seen refused since it was given",
         )
     return _WRITE[side]
 
@@ -340,65 +273,6 @@ def _news(side: Side, known: LineState, wish: Choice) -> bool:
     )
 
 
-def _grants_for(side: Side, known: LineState) -> list[Statement]:
-    """Return the grants that may raise this side: another side's, or its own that we overwrote.
-
-    A side is never raised by its own word, except where the no that it holds is one we wrote and
-    the person's own yes there has turned out to be the newer choice.
-    """
-    agreed = known.agreed.get(side)
-    ours = (
-        agreed is not None
-        and agreed.choice is Choice.DENIED
-        and bool(own_writes(known, side, Choice.DENIED))
-    )
-    return [
-        said
-        for other, said in known.latest.items()
-        if said.choice is Choice.GRANTED and (other is not side or ours)
-    ]
-
-
-def _in_time(said: Statement, side: Side, known: LineState, rules: Rules) -> bool:
-    """A late yes does not wake the dead: not beside a no this side was seen to hold since.
-
-    Nor does a yes count over a no that Didomi holds with a later date, even when no event ever
-    told us of that no: its webhook may be lost.
-    """
-    refused_at = known.refused_at.get(side)
-    late = said.delay > rules.late_after
-    if late and refused_at is not None and said.not_before < refused_at:
-        return False
-    agreed, latest = known.agreed.get(side), known.latest.get(side)
-    if side is Side.DIDOMI and said.side is side and agreed is not None:
-        # Our own no was dated just past the yes; what is dated later is not only ours.
-        return agreed.as_of <= said.dated + rules.tolerance
-    untold = (
-        side is Side.DIDOMI
-        and agreed is not None
-        and agreed.choice is Choice.DENIED
-        and not agreed.known
-        and (latest is None or latest.choice is not Choice.DENIED)
-    )
-    return not (untold and agreed is not None and said.not_before <= agreed.as_of + rules.tolerance)
-
-
-def _newer_than_list(
-    said: Statement, side: Side, line: Line, state: PersonState, rules: Rules
-) -> bool:
-    """Say whether a yes is newer than a list of Didomi's that leaves this option out.
-
-    Nothing may ever have told us that the option stood in an older list, so leaving it out may
-    have been a refusal.
-    """
-    held = state.picks.get(Pick(line.node.purpose, line.node.preference))
-    left_out = held is not None and line.node.option not in held.options
-    told = Side.DIDOMI in line_state(state, line).latest
-    if side is not Side.DIDOMI or not line.node.option or held is None or not left_out or told:
-        return True
-    return said.not_before > held.dated + rules.tolerance
-
-
 _WEIGHT = (
     Verdict.FAILED,
     Verdict.WAITING_RETRY,
@@ -428,14 +302,3 @@ def _decision(line: Line, wish: Desired, steps: Sequence[_Step]) -> Decision:
         )
     reason = next((step.reason for step in steps if step.reason), wish.reason)
     return Decision(line, wish.choice, Verdict.NO_CHANGE, reason)
-
-
-def _names(statements: list[Statement]) -> str:
-    return " and ".join(sorted([_title(said.side) for said in statements]))
-
-
-_TITLES: Final = {side: side.value.capitalize() for side in Side}
-
-
-def _title(side: Side) -> str:
-    return _TITLES[side]

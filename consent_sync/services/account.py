@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from consent_sync.domain.confirmation import shown_nowhere
 from consent_sync.domain.consent import Choice
+from consent_sync.domain.desired import desired_choice
 from consent_sync.domain.errors import TemporaryError
 from consent_sync.domain.lines import line_state
 from consent_sync.domain.moments import Micros
-from consent_sync.domain.plan import Decision, Plan, desired_choice
+from consent_sync.domain.plan import Decision, Plan
 from consent_sync.domain.verdicts import Entry, Kind, Verdict
 from consent_sync.ports.store import StoredItem, Summary
 from consent_sync.services.progress import Progress

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from consent_sync.domain.consent import Choice, Statement
+from consent_sync.domain.desired import desired_choice
 from consent_sync.domain.identity import (
     Side,
     Source,
@@ -20,7 +21,6 @@ from consent_sync.domain.ledger import LedgerRecord
 from consent_sync.domain.lines import line_state
 from consent_sync.domain.mapping import Line, Mapping
 from consent_sync.domain.moments import SECOND, Micros
-from consent_sync.domain.plan import desired_choice
 from consent_sync.domain.rules import Rules
 from consent_sync.domain.state import LineState, PersonState
 from consent_sync.domain.verdicts import Kind

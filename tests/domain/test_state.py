@@ -1,8 +1,8 @@
 """What is believed about somebody who was never heard of, and the times that are used by default."""
 
 from consent_sync.domain.consent import Choice
+from consent_sync.domain.desired import desired_choice
 from consent_sync.domain.moments import HOUR, MINUTE, SECOND
-from consent_sync.domain.plan import desired_choice
 from consent_sync.domain.rules import Rules
 from consent_sync.domain.state import LineState, PersonState, Presence
 from tests.doubles.mappings import a_line

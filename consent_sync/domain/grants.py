@@ -1,0 +1,67 @@
+"""Which agreements may raise a side, and which of them come too late to do so."""
+
+from consent_sync.domain.consent import Choice, Pick, Statement
+from consent_sync.domain.identity import Side
+from consent_sync.domain.lines import line_state, own_writes
+from consent_sync.domain.mapping import Line
+from consent_sync.domain.rules import Rules
+from consent_sync.domain.state import LineState, PersonState
+
+
+def grants_for(side: Side, known: LineState) -> list[Statement]:
+    """Return the grants that may raise this side: another side's, or its own that we overwrote.
+
+    A side is never raised by its own word, except where the no that it holds is one we wrote and
+    the person's own yes there has turned out to be the newer choice.
+    """
+    agreed = known.agreed.get(side)
+    ours = (
+        agreed is not None
+        and agreed.choice is Choice.DENIED
+        and bool(own_writes(known, side, Choice.DENIED))
+    )
+    return [
+        said
+        for other, said in known.latest.items()
+        if said.choice is Choice.GRANTED and (other is not side or ours)
+    ]
+
+
+def in_time(said: Statement, side: Side, known: LineState, rules: Rules) -> bool:
+    """A late yes does not wake the dead: not beside a no this side was seen to hold since.
+
+    Nor does a yes count over a no that Didomi holds with a later date, even when no event ever
+    told us of that no: its webhook may be lost.
+    """
+    refused_at = known.refused_at.get(side)
+    late = said.delay > rules.late_after
+    if late and refused_at is not None and said.not_before < refused_at:
+        return False
+    agreed, latest = known.agreed.get(side), known.latest.get(side)
+    if side is Side.DIDOMI and said.side is side and agreed is not None:
+        # Our own no was dated just past the yes; what is dated later is not only ours.
+        return agreed.as_of <= said.dated + rules.tolerance
+    untold = (
+        side is Side.DIDOMI
+        and agreed is not None
+        and agreed.choice is Choice.DENIED
+        and not agreed.known
+        and (latest is None or latest.choice is not Choice.DENIED)
+    )
+    return not (untold and agreed is not None and said.not_before <= agreed.as_of + rules.tolerance)
+
+
+def newer_than_list(
+    said: Statement, side: Side, line: Line, state: PersonState, rules: Rules
+) -> bool:
+    """Say whether a yes is newer than a list of Didomi's that leaves this option out.
+
+    Nothing may ever have told us that the option stood in an older list, so leaving it out may
+    have been a refusal.
+    """
+    held = state.picks.get(Pick(line.node.purpose, line.node.preference))
+    left_out = held is not None and line.node.option not in held.options
+    told = Side.DIDOMI in line_state(state, line).latest
+    if side is not Side.DIDOMI or not line.node.option or held is None or not left_out or told:
+        return True
+    return said.not_before > held.dated + rules.tolerance
