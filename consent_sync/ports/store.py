@@ -1,7 +1,7 @@
 """The durable store: what came in, whose turn it is, and what is known.
 
-One store, five small sockets: Inbox (the door), Turns (the work), Ledger (the looking), Versions
-(of mappings), Graves (of the erased), and Store which is all of them with a life cycle. Whatever a method has returned from is durable.
+One store, six small sockets: Inbox (the door), Turns (the work), Ledger (the looking), Versions
+(of mappings), Graves (of the erased), Board (what replicas share), and Store which is all of them with a life cycle. Whatever a method has returned from is durable.
 Every method raises StoreError when the store cannot do it; nothing of that call is kept then.
 """
 
@@ -13,6 +13,7 @@ from consent_sync.domain.identity import Side, Source, Subject
 from consent_sync.domain.ledger import LedgerRecord, Write
 from consent_sync.domain.moments import Micros
 from consent_sync.domain.state import PersonState
+from consent_sync.ports.board import Board
 from consent_sync.ports.graves import Graves
 from consent_sync.ports.versions import Versions
 
@@ -260,7 +261,7 @@ class Ledger(Protocol):
         ...
 
 
-class Store(Inbox, Turns, Ledger, Versions, Graves, Protocol):
+class Store(Inbox, Turns, Ledger, Versions, Graves, Board, Protocol):
     """All of it, with a life cycle."""
 
     async def open(self) -> None:

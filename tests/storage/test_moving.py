@@ -56,6 +56,8 @@ async def filled(path: Path) -> None:
     await store.announce((await store.claim(1))[0].subject, [write()])
     await store.accept([hint("look", "p0"), hint("who")._replace(subjects=(stand_in,))])
     await store.refuse(refused("{broken \x00"))
+    await store.pin("alerts", 0, b"one")
+    await store.pin("alerts", 1, b"two")
     await store.close()
 
 
@@ -70,6 +72,7 @@ async def seen(store: Store) -> object:
         list(await store.events(refused=True, before=None, limit=99)),
         list(await store.recent(after=0, limit=99)),
         [(one, known) for _, one, known in await store.people(0, 99)],
+        await store.notice("alerts"),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import apsw
 
 from consent_sync.adapters.storage.accepting import Accepting
+from consent_sync.adapters.storage.boarding import Boarding
 from consent_sync.adapters.storage.burying import Burying, Tombstones
 from consent_sync.adapters.storage.counting import Counting
 from consent_sync.adapters.storage.hashes import Digests, PersonKeys
@@ -47,6 +48,7 @@ class Desk:
         self.cleared = self._burying.cleared
         self.scrub = self._burying.scrub
         self.fade = self._burying.fade
+        self.pin = Boarding(statements).pin
 
     @property
     def kinds(self) -> Sequence[Callable[[Sequence[Any]], Sequence[Any]]]:
@@ -66,6 +68,7 @@ class Desk:
             self.cleared,
             self.scrub,
             self.fade,
+            self.pin,
             self.nothing,
         )
 

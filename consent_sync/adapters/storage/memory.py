@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from consent_sync.adapters.storage.boarding import BoardInMemory
 from consent_sync.adapters.storage.burying import events_named, problem_of
 from consent_sync.adapters.storage.memory_data import Data, Equal, Item, Lane, Person
 from consent_sync.domain.erasure import Marks
@@ -40,10 +41,11 @@ class _Claim:
     newest_item: int
 
 
-class MemoryStore:
+class MemoryStore(BoardInMemory):
     """Keeps the promises of `Store` as long as the object lives."""
 
     def __init__(self, clock: Clock, marks: Marks | None = None) -> None:
+        super().__init__(clock, self._open)
         self._clock = clock
         self._marks = marks or Marks()
         self._data = Data()

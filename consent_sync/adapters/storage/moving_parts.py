@@ -88,6 +88,14 @@ PARTS: Final = (
         "",
     ),
     Part(
+        "notices",
+        "notice",
+        ("name", "version", "body"),
+        ("text", "int8", "bytea"),
+        "SELECT name, name, version, body FROM notice WHERE name > ? ORDER BY name LIMIT ?",
+        "",
+    ),
+    Part(
         "items",
         "item",
         ("id", "event", "received_at", "person", "repeat_key"),

@@ -16,6 +16,7 @@ from consent_sync.domain.identity import Side, Subject
 from consent_sync.domain.ledger import LedgerRecord
 from consent_sync.domain.moments import Micros
 from consent_sync.domain.state import PersonState
+from consent_sync.ports.board import Notice
 from consent_sync.ports.graves import Grave
 from consent_sync.ports.store import StoredEvent, StoredItem, StoreStatus
 from consent_sync.ports.versions import MappingVersion
@@ -88,6 +89,10 @@ class SqliteReader:
     async def graves(self, marks: Sequence[bytes] | None = None) -> Sequence[Grave]:
         """Return these tombstones or all, lifted ones too, oldest first."""
         return await self._looking(lambda reader: reader.graves(marks))
+
+    async def notice(self, name: str) -> Notice:
+        """Return what is written on the board under a name."""
+        return await self._looking(lambda reader: reader.notice(name))
 
     async def names(self, after: int, limit: int) -> Sequence[tuple[int, Subject]]:
         """Return everybody ever named with a number above `after`, an empty page at the end."""

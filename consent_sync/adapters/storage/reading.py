@@ -14,6 +14,7 @@ from consent_sync.domain.identity import Side, Subject, source_of
 from consent_sync.domain.ledger import LedgerRecord
 from consent_sync.domain.moments import Micros
 from consent_sync.domain.state import PersonState
+from consent_sync.ports.board import Notice
 from consent_sync.ports.graves import Grave
 from consent_sync.ports.store import (
     SideStatus,
@@ -172,6 +173,11 @@ class Reader:
         found = [Grave(bytes(mark), *rest) for mark, *rest in self._rows("tombstones", ())]
         wanted = None if marks is None else frozenset(marks)
         return [one for one in found if wanted is None or one.mark in wanted]
+
+    def notice(self, name: str) -> Notice:
+        """Return what is written on the board under a name."""
+        rows = self._rows("notice", (name,))
+        return Notice(int(rows[0][0]), bytes(rows[0][1])) if rows else Notice(0, b"")
 
     def names(self, after: int, limit: int) -> list[tuple[int, Subject]]:
         """Return the next of everybody ever named."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from consent_sync.adapters.storage.accepting import Arrivals
+from consent_sync.adapters.storage.boarding import Leads
 from consent_sync.adapters.storage.codec import encode_record, encode_state, encode_writes
 from consent_sync.adapters.storage.group_commit import Work
 from consent_sync.adapters.storage.opened import Opened
@@ -19,6 +20,7 @@ from consent_sync.domain.identity import Side, Subject
 from consent_sync.domain.ledger import LedgerRecord, Write
 from consent_sync.domain.moments import Micros
 from consent_sync.domain.state import PersonState
+from consent_sync.ports.board import Notice
 from consent_sync.ports.clock import Clock
 from consent_sync.ports.graves import Burial, Grave, Removed
 from consent_sync.ports.store import (
@@ -62,6 +64,7 @@ class SqliteStore:
         self._queue_bounds = (queue_calls, queue_bytes)
         self._page = page
         self._marks = marks or Marks()
+        self._leads = Leads(clock)
         self._open: Opened | None = None
 
     # --- life ---
@@ -280,6 +283,27 @@ class SqliteStore:
         opened = self._opened()
         call = (after, received_before, limit)
         return await opened.writer.submit(Work(opened.desk.fade, call, _CALL_BYTES))
+
+    # --- the board ---
+
+    async def notice(self, name: str) -> Notice:
+        """Return what is written under this name."""
+        return await self._looking(lambda reader: reader.notice(name))
+
+    async def pin(self, name: str, version: int, body: bytes) -> bool:
+        """Write where it still has this version; say whether it had."""
+        opened = self._opened()
+        size = _CALL_BYTES + len(body)
+        return await opened.writer.submit(Work(opened.desk.pin, (name, version, body), size))
+
+    async def lead(self, name: str, holder: str, seconds: float) -> bool:
+        """Take or keep the work of this name for so long; false while another holder has it."""
+        self._opened()
+        return self._leads.lead(name, holder, seconds)
+
+    async def resign(self, name: str, holder: str) -> None:
+        """Leave the work of this name to whoever takes it next."""
+        self._leads.resign(name, holder)
 
     # --- parts ---
 

@@ -14,6 +14,7 @@ from consent_sync.adapters.storage.postgres.errors import explained
 from consent_sync.domain.identity import Side, Subject, source_of
 from consent_sync.domain.ledger import LedgerRecord
 from consent_sync.domain.state import PersonState
+from consent_sync.ports.board import Notice
 from consent_sync.ports.graves import Grave
 from consent_sync.ports.store import SideStatus, StoredEvent, StoredItem, StoreStatus
 from consent_sync.ports.versions import MappingVersion
@@ -119,6 +120,11 @@ class Looking:
         found = [Grave(*row) for row in await self._rows("tombstones")]
         wanted = None if marks is None else frozenset(marks)
         return [one for one in found if wanted is None or one.mark in wanted]
+
+    async def notice(self, name: str) -> Notice:
+        """Return what is written on the board under a name."""
+        rows = await self._rows("notice", board=name)
+        return Notice(*rows[0]) if rows else Notice(0, b"")
 
     async def names(self, after: int, limit: int) -> Sequence[tuple[int, Subject]]:
         """Return everybody ever named with a number above `after`, an empty page at the end."""

@@ -235,6 +235,22 @@ class PostgresStore(Looking):
         [[last]] = await self._opened().look.rows("fade_events", values)
         return None if last is None else int(last)
 
+    # --- the board ---
+
+    async def pin(self, name: str, version: int, body: bytes) -> bool:
+        """Write where it still has this version; say whether it had."""
+        values = {"name": name, "version": version, "body": body}
+        return bool(await self._opened().look.rows("pin_notice", values))
+
+    async def lead(self, name: str, holder: str, seconds: float) -> bool:
+        """Take or keep the work of this name for so long; false while another replica has it."""
+        values = {"name": name, "holder": holder, "lease": round(seconds * SECOND)}
+        return bool(await self._opened().look.rows("lead", values))
+
+    async def resign(self, name: str, holder: str) -> None:
+        """Leave the work of this name to whoever takes it next."""
+        await self._opened().look.rows("resign", {"name": name, "holder": holder})
+
     # --- parts ---
 
     def _opened(self) -> Opened:

@@ -827,3 +827,31 @@ faded AS (
     AND NOT EXISTS (SELECT FROM consent_sync.item WHERE item.event = event.id)
 )
 SELECT max(id) FROM due;
+
+-- name: notice
+-- What is written on the board under a name.
+SELECT version, body FROM consent_sync.notice WHERE name = %(board)s
+
+-- name: pin_notice
+-- Write on the board, unless another replica has written there since.
+INSERT INTO consent_sync.notice AS known (name, version, body)
+SELECT %(name)s::text, %(version)s::bigint + 1, %(body)s::bytea
+WHERE %(version)s = 0 OR EXISTS (SELECT FROM consent_sync.notice WHERE name = %(name)s)
+ON CONFLICT (name) DO UPDATE SET version = known.version + 1, body = excluded.body
+WHERE known.version = %(version)s
+RETURNING version
+
+-- name: lead
+-- Take or keep a piece of work, unless another replica has it.
+INSERT INTO consent_sync.notice AS known (name, holder, held_until)
+VALUES (%(name)s, %(holder)s, consent_sync.now_micros() + %(lease)s)
+ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, held_until = excluded.held_until
+WHERE known.holder IS NULL OR known.holder = excluded.holder
+OR known.held_until <= consent_sync.now_micros()
+RETURNING name
+
+-- name: resign
+-- Leave a piece of work to whoever takes it next.
+UPDATE consent_sync.notice SET holder = NULL, held_until = NULL
+WHERE name = %(name)s AND holder = %(holder)s
+RETURNING name

@@ -491,3 +491,16 @@ UPDATE OR ROLLBACK event
 SET body = x'', problem = CASE WHEN status = 0 THEN 'expired' ELSE problem END
 WHERE id IN (SELECT value FROM json_each(?)) AND length(body) > 0
 AND NOT EXISTS (SELECT 1 FROM item WHERE item.event = event.id);
+
+-- name: notice
+-- What is written on the board under a name.
+SELECT version, body FROM notice WHERE name = ?;
+
+-- name: pin_notice
+-- Write on the board, unless somebody else has written there since.
+WITH wanted (name, seen, body) AS (VALUES (?, ?, ?))
+INSERT INTO notice (name, version, body)
+SELECT name, seen + 1, body FROM wanted
+WHERE seen = 0 OR EXISTS (SELECT 1 FROM notice WHERE notice.name = wanted.name)
+ON CONFLICT (name) DO UPDATE SET version = excluded.version, body = excluded.body
+WHERE notice.version = excluded.version - 1;
