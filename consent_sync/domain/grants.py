@@ -1,8 +1,10 @@
 """Which agreements may raise a side, and which of them come too late to do so."""
 
+from collections.abc import Sequence
+
 from consent_sync.domain.consent import Choice, Pick, Statement
 from consent_sync.domain.identity import Side
-from consent_sync.domain.lines import line_state, own_writes
+from consent_sync.domain.lines import Context, line_state, own_writes
 from consent_sync.domain.mapping import Line
 from consent_sync.domain.rules import Rules
 from consent_sync.domain.state import LineState, PersonState
@@ -65,3 +67,21 @@ def newer_than_list(
     if side is not Side.DIDOMI or not line.node.option or held is None or not left_out or told:
         return True
     return said.not_before > held.dated + rules.tolerance
+
+
+def to_be_read(
+    side: Side, sources: Sequence[Statement], looked: frozenset[Side], context: Context
+) -> Side | None:
+    """Return the side to read before these agreements raise one: that one first, then their own.
+
+    Their own only where they have waited, for a profile or for a platform: they may have been
+    taken back meanwhile, and the webhook of that may be lost.
+    """
+    if side not in looked:
+        return side
+    others = [said for said in sources if said.side is not side]
+    if not others or any(said.side in looked for said in others):
+        return None
+    newest = max(others, key=lambda said: said.not_after)
+    waited = context.now - newest.not_after > context.rules.late_after
+    return newest.side if waited else None

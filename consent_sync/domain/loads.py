@@ -81,15 +81,10 @@ def weigh_user(
 ) -> Weight:
     """Return what a turn would do that takes this Didomi user in."""
     after = fold_didomi_item(state, item, content, context).state
-    plan = plan_changes(after, context)
-    looked: set[Side] = set()
-    if Side.ACTITO in plan.looks or isinstance(sides.actito, ProfileMissing):
-        after = _profile(after, sides.actito, [], context)
-        looked.add(Side.ACTITO)
-    if Side.DIDOMI in plan.looks:
-        after = _users(after, sides, context)
-        looked.add(Side.DIDOMI)
-    plan = plan_changes(after, context, looked=frozenset(looked))
+    looked: frozenset[Side] = frozenset()
+    if isinstance(sides.actito, ProfileMissing):
+        after, looked = _profile(after, sides.actito, [], context), frozenset({Side.ACTITO})
+    plan = _plan(after, looked, sides, context)
     return _weight(state, plan, absent=isinstance(sides.actito, ProfileMissing))
 
 
@@ -97,13 +92,20 @@ def weigh_profile(state: PersonState, hint: Hint, sides: Sides, context: Context
     """Return what a turn would do that takes this webhook of the profile in."""
     after = fold_hint(state, hint, context).state
     after = _profile(after, sides.actito, [hint], context)
-    looked = {Side.ACTITO}
-    plan = plan_changes(after, context, looked=frozenset(looked))
-    if Side.DIDOMI in plan.looks:
-        after = _users(after, sides, context)
-        plan = plan_changes(after, context, looked=frozenset({*looked, Side.DIDOMI}))
+    plan = _plan(after, frozenset({Side.ACTITO}), sides, context)
     absent = not any(isinstance(seen, UserReading) for seen in sides.didomi)
     return _weight(state, plan, absent=absent)
+
+
+def _plan(state: PersonState, looked: frozenset[Side], sides: Sides, context: Context) -> Plan:
+    """Plan as a turn does: again after each look that a plan asks for."""
+    while due := (plan := plan_changes(state, context, looked=looked)).looks - looked:
+        if Side.ACTITO in due:
+            state = _profile(state, sides.actito, [], context)
+        if Side.DIDOMI in due:
+            state = _users(state, sides, context)
+        looked |= due
+    return plan
 
 
 def a_hint(state: PersonState, subscriptions: dict[str, bool], context: Context) -> Hint:

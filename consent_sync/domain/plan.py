@@ -7,7 +7,7 @@ from typing import Final
 
 from consent_sync.domain.consent import Choice
 from consent_sync.domain.desired import Desired, desired_choice, title
-from consent_sync.domain.grants import grants_for, in_time, newer_than_list
+from consent_sync.domain.grants import grants_for, in_time, newer_than_list, to_be_read
 from consent_sync.domain.identity import Normalise, Side
 from consent_sync.domain.lines import Context, Stop, line_state
 from consent_sync.domain.mapping import CreateFor, Line, Mapping, SyncMode
@@ -196,8 +196,8 @@ def _raise(
         return _Step(side, reason="an agreement is raised on a side only by the other side's word")
     if (waits := _in_doubt(side, known, state)) is not None:
         return waits
-    if side not in looked:
-        return _Step(side, look=True)
+    if (unread := to_be_read(side, sources, looked, context)) is not None:
+        return _Step(unread, look=True)
     if released:
         return _Step(side, write=True, verdict=Verdict.APPLIED, reason=RELEASED)
     if not any(

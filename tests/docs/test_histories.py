@@ -473,6 +473,24 @@ async def a_choice_that_a_look_showed_first() -> None:
     assert sides(engine, "DailyDeals", MARKETING) == (YES, YES)
 
 
+@history("An agreement that had to wait")
+async def an_agreement_that_had_to_wait() -> None:
+    engine = an_engine()
+    profile = engine.actito.profiles.pop(ANN)
+    chooses(engine, "Didomi", YES)
+    await engine.run()
+    engine.clock.advance(3600)
+    chooses(engine, "Didomi", NO)
+    engine.didomi.outbox.clear()
+    engine.actito.profiles[ANN] = profile
+    engine.clock.advance(3600)
+    engine.actito.touch(ANN)
+
+    await engine.run()
+
+    assert sides(engine)[1] is not YES
+
+
 @pytest.mark.parametrize("heading", played)
 def test_history_ends_as_its_page_says(heading: str) -> None:
     """Played on the real rules, a history ends as it is told."""

@@ -562,3 +562,45 @@ async def test_a_refusal_on_both_sides_at_once_is_a_refusal_of_each() -> None:
     await engine.run()
 
     assert story.holds(strict)[1] is NO
+
+
+async def test_an_agreement_that_waited_is_asked_for_again_before_it_is_carried_over(
+    story: Story, engine: Engine
+) -> None:
+    """While she had no profile she agreed and refused in Didomi; only the agreement was heard of."""
+    profile = engine.actito.profiles.pop(ANN)
+    story.click("didomi", NEWSLETTER, YES)
+    await engine.run()
+    engine.clock.advance(600)
+    story.click("didomi", NEWSLETTER, NO)
+    engine.didomi.outbox.clear()
+    engine.clock.advance(600)
+    engine.actito.profiles[ANN] = profile
+    engine.actito.touch(ANN)
+
+    await engine.run()
+
+    assert engine.actito.raises == []
+    assert story.holds(NEWSLETTER)[1] is not YES
+
+
+async def test_an_agreement_that_waited_for_didomi_is_asked_for_again_in_actito(
+    story: Story, engine: Engine
+) -> None:
+    """Didomi did not answer for a while; meanwhile she unsubscribed, and that webhook was lost."""
+    story.click("didomi", NEWSLETTER, NO)
+    await engine.run()
+    engine.clock.advance(4000)
+    engine.didomi.faults.queue += ["temporary"] * 3
+    story.click("actito", NEWSLETTER, YES)
+    engine.receive(engine.actito.outbox.pop())
+    await engine.take(ANN)
+    engine.clock.advance(600)
+    story.click("actito", NEWSLETTER, NO)
+    engine.actito.outbox.clear()
+    engine.didomi.faults.queue.clear()
+
+    await engine.run()
+
+    assert engine.didomi.raises == []
+    assert story.holds(NEWSLETTER) == (NO, NO)
