@@ -25,6 +25,7 @@ from consent_sync.app.witnesses import remember_profiles
 from consent_sync.domain.rules import Rules
 from consent_sync.ports.clock import Clock
 from consent_sync.ports.store import Store
+from consent_sync.services.dead_letters import DeadLetters
 from consent_sync.services.intake import Intake
 from consent_sync.services.lookup import Lookup
 from consent_sync.services.replay import Replay
@@ -64,6 +65,7 @@ class Application:
     lookup: Lookup
     replay: Replay
     review: Review
+    dead_letters: DeadLetters
     radar: Radar
     worker: Worker
     session: aiohttp.ClientSession

@@ -55,6 +55,7 @@ from consent_sync.ports.lists import ConsentLists, ProfileSource
 from consent_sync.ports.mappings import MappingSource
 from consent_sync.ports.store import Ledger
 from consent_sync.services.comparison import Eyes
+from consent_sync.services.dead_letters import DeadLetterLook, DeadLetters
 from consent_sync.services.erasure import Erasure
 from consent_sync.services.guard import Guard
 from consent_sync.services.intake import Intake
@@ -171,6 +172,7 @@ async def build(
         lookup=Lookup(store, mappings, rules),
         replay=Replay(replay_look(settings, store, mappings), intake, clock),
         review=Review(ReviewLook(store, mappings, rules, clock), store, clock),
+        dead_letters=DeadLetters(DeadLetterLook(store, mappings, rules), store, clock),
         radar=Radar(Inventories(actito, didomi), mappings, stops, clock, metrics),
         worker=Worker(store, synchroniser, settings.turns_concurrency, observer),
         session=session,

@@ -13,6 +13,7 @@ from typer.exceptions import TyperException
 from consent_sync.cli import (
     audit,
     backfill,
+    dead_letters,
     demo,
     describe,
     discover,
@@ -104,6 +105,7 @@ app.command("status")(status.command)
 app.command("tail")(tail.command)
 app.add_typer(events.app, name="events")
 app.add_typer(held.app, name="held")
+app.add_typer(dead_letters.app, name="dead-letters")
 app.command("audit")(audit.command)
 app.command("recover")(recover.command)
 app.command("sweep")(sweep.command)

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from consent_sync.app.settings import Settings
     from consent_sync.services.replay import Replay
 
+OPERATORS: Final = ("operator", "admin")
+"""The roles whose tokens may decide, in the order in which they are looked for."""
+
 TIMEOUT: Final = aiohttp.ClientTimeout(total=30)
 _EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - read, not listened on
 
@@ -78,9 +81,11 @@ async def _through_server(
     return done, troubles
 
 
-async def ask_server(settings: "Settings", path: str, asked: Done) -> Done:
-    """Let the server that owns the database do what only an admin may; raise CommandError."""
-    base, headers = server_of(settings), authorization(settings, ("admin",))
+async def ask_server(
+    settings: "Settings", path: str, asked: Done, roles: tuple[str, ...] = ("admin",)
+) -> dict[str, Any]:
+    """Let the server that owns the database do what only these roles may; raise CommandError."""
+    base, headers = server_of(settings), authorization(settings, roles)
     async with aiohttp.ClientSession(timeout=TIMEOUT, headers=headers) as session:
         try:
             async with session.post(base / path, json=asked) as response:
@@ -111,9 +116,7 @@ def server_of(settings: "Settings") -> URL:
     return URL.build(scheme="http", host=_EVERYWHERE.get(host, host), port=port)
 
 
-def authorization(
-    settings: "Settings", roles: tuple[str, ...] = ("operator", "admin")
-) -> dict[str, str]:
+def authorization(settings: "Settings", roles: tuple[str, ...] = OPERATORS) -> dict[str, str]:
     """Return the header of the first token of these roles, none where there is none."""
     for one in settings.api_tokens:
         if one.role in roles:

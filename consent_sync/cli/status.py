@@ -76,7 +76,8 @@ def _show(status: "StoreStatus", now: Micros) -> None:
             "red",
         )
     say(f"{counted(status.held, 'line')} held for a person", "yellow" if status.held else "")
-    say(f"{counted(status.failed, 'line')} failed for good", "red" if status.failed else "")
+    letters = "; `dead-letters list` shows them" if status.failed else ""
+    say(f"{counted(status.failed, 'dead letter')}{letters}", "red" if status.failed else "")
 
 
 def _show_mappings(mappings: "Standing") -> None:

@@ -97,12 +97,24 @@ class OperatorWord:
 
 
 @dataclass(frozen=True, slots=True)
+class DeadLetterWord:
+    """An operator's word on dead letters of one person: tried `again`, or put away for good.
+
+    `letters` are their ids as they were shown (domain.dead_letters).
+    """
+
+    by: str
+    again: bool
+    letters: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
     """One received item that waits for, or took part in, a turn."""
 
     id: int
     received_at: Micros
-    content: DidomiItem | ProfileHint | UnknownItem | OperatorWord
+    content: DidomiItem | ProfileHint | UnknownItem | OperatorWord | DeadLetterWord
 
 
 @dataclass(frozen=True, slots=True)

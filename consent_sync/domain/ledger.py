@@ -59,7 +59,24 @@ class HeldBack:
     reason: str
 
 
-Fact = ItemsTaken | ProfileReading | ProfileMissing | UserReading | UserMissing | Write | HeldBack
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """The item of this stored event came to nothing: it could not be read, or was given up."""
+
+    event: int
+    reason: str
+
+
+Fact = (
+    ItemsTaken
+    | ProfileReading
+    | ProfileMissing
+    | UserReading
+    | UserMissing
+    | Write
+    | HeldBack
+    | Unread
+)
 """What a turn learnt or did, in order; a person's state is the fold of all of them."""
 
 

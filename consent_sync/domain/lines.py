@@ -135,6 +135,7 @@ def add_statement(line: Line, known: LineState, said: Statement) -> tuple[LineSt
             held="",
             failed={},
             unshown={},
+            written_off=frozenset(),
             # An operator's word was about what had been said until then.
             word=None,
             guarded=None,
@@ -281,7 +282,8 @@ def _line_after_write(
     known: LineState, write: Write, choice: Choice, context: Context
 ) -> LineState:
     if write.failure:
-        return replaced(known, failed={**known.failed, write.side: write.failure})
+        failed = {**known.failed, write.side: write.failure}
+        return replaced(known, failed=failed, written_off=known.written_off - {write.side})
     horizon = write.sent_at - 2 * context.rules.webhook_max_delay
     told = {
         other: Known(said.id, said.not_after)

@@ -44,4 +44,5 @@ def _line_without(known: LineState, side: Side) -> LineState:
         failed={one: why for one, why in known.failed.items() if one is not side},
         unshown={one: times for one, times in known.unshown.items() if one is not side},
         word=None if approved else known.word,
+        written_off=known.written_off - {side},
     )

@@ -11,6 +11,7 @@ from consent_sync.domain.grants import grants_for, in_time, newer_than_list, to_
 from consent_sync.domain.identity import Normalise, Side
 from consent_sync.domain.lines import Context, Stop, line_state
 from consent_sync.domain.mapping import CreateFor, Line, Mapping, SyncMode
+from consent_sync.domain.rules import Rules
 from consent_sync.domain.state import LineState, PersonState, Presence
 from consent_sync.domain.values import replaced
 from consent_sync.domain.verdicts import Verdict
@@ -60,6 +61,34 @@ def may_write(side: Side, line: Line, mapping: Mapping) -> bool:
     if side is Side.ACTITO:
         return line.sync is not SyncMode.TO_DIDOMI
     return line.sync is not SyncMode.TO_ACTITO and mapping.enable_webhooks
+
+
+def failed_sides(line: Line, known: LineState, mapping: Mapping, rules: Rules) -> tuple[Side, ...]:
+    """Return the sides that lack what they ought to hold because a write there failed for good.
+
+    What an operator has put away is left out, and what has come right by itself.
+    """
+    if not known.failed:
+        return ()
+    wish = desired_choice(line, known, rules).choice
+    return tuple(
+        side
+        for side in known.failed
+        if side not in known.written_off
+        and may_write(side, line, mapping)
+        and _news(side, known, wish)
+        and not _seen_to_hold(side, known, wish)
+    )
+
+
+def _seen_to_hold(side: Side, known: LineState, wish: Choice) -> bool:
+    """Say whether a look at this side has shown what is wished since the others said it."""
+    agreed = known.agreed.get(side)
+    if agreed is None or not agreed.confirmed or agreed.choice is not wish:
+        return False
+    return all(
+        agreed.as_of > said.not_after for other, said in known.latest.items() if other is not side
+    )
 
 
 def plan_changes(

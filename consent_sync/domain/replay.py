@@ -10,10 +10,12 @@ from consent_sync.domain.actito_looks import (
     fold_unread_hints,
 )
 from consent_sync.domain.consent import WriteOutcome
+from consent_sync.domain.dead_letters import fold_unread, taken_once_more
 from consent_sync.domain.didomi_items import fold_didomi_item
 from consent_sync.domain.didomi_looks import fold_user_missing, fold_user_reading
 from consent_sync.domain.errors import AbsentError
 from consent_sync.domain.events import (
+    DeadLetterWord,
     DidomiItem,
     Item,
     OperatorWord,
@@ -24,7 +26,7 @@ from consent_sync.domain.events import (
     UserReading,
 )
 from consent_sync.domain.identity import Side, Subject
-from consent_sync.domain.ledger import Fact, HeldBack, ItemsTaken, LedgerRecord, Write
+from consent_sync.domain.ledger import Fact, HeldBack, ItemsTaken, LedgerRecord, Unread, Write
 from consent_sync.domain.lines import Context, Outcome, fold_write
 from consent_sync.domain.mapping import Mapping
 from consent_sync.domain.moving import moved_to
@@ -94,10 +96,13 @@ class _Turn:
             self._see_user(fact)
         elif isinstance(fact, HeldBack):
             self._state = fold_held_back(self._state, fact)
+        elif isinstance(fact, Unread):
+            self._state = fold_unread(self._state, fact)
         else:
             self._write(fact)
 
     def _take(self, events: Sequence[int]) -> None:
+        self._state = taken_once_more(self._state, events)
         for number in events:
             item = self._items.get(number)
             content = item.content if item is not None else None
@@ -106,7 +111,7 @@ class _Turn:
             if isinstance(content, DidomiItem):
                 outcome = fold_didomi_item(self._state, item, content, self._context)
                 self._state = outcome.state
-            elif isinstance(content, OperatorWord):
+            elif isinstance(content, OperatorWord | DeadLetterWord):
                 self._state = fold_word(self._state, item, content, self._context).state
             elif isinstance(content, ProfileHint):
                 hint = Hint(item, content)

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from consent_sync.domain.consent import Choice, Word
-from consent_sync.domain.events import Item, OperatorWord
+from consent_sync.domain.dead_letters import fold_dead_letter_word
+from consent_sync.domain.events import DeadLetterWord, Item, OperatorWord
 from consent_sync.domain.identity import Side
 from consent_sync.domain.lines import Context, Outcome, line_state, with_line
 from consent_sync.domain.mapping import Line
@@ -49,8 +50,12 @@ def doubts(state: PersonState, context: Context) -> tuple[Doubt, ...]:
     )
 
 
-def fold_word(state: PersonState, item: Item, word: OperatorWord, context: Context) -> Outcome:
-    """Take an operator's word in, for the lines where it is still about what is held."""
+def fold_word(
+    state: PersonState, item: Item, word: OperatorWord | DeadLetterWord, context: Context
+) -> Outcome:
+    """Take an operator's word in, where it is still about what there is."""
+    if isinstance(word, DeadLetterWord):
+        return fold_dead_letter_word(state, word, context)
     found = {doubt.line.id: doubt for doubt in doubts(state, context)}
     touched: set[str] = set()
     for name, ticket in word.tickets.items():

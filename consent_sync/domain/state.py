@@ -29,7 +29,8 @@ class LineState:
     `shape` is the line's shape when all this was learnt: under another one it means nothing.
     `unshown` counts, per side, the writes in a row that were answered and that nothing has shown.
     `word` is what an operator decided about this line while it was held.
-    `guarded` says that a guard held the line back.
+    `guarded` says that a guard held the line back. `written_off` are the sides in `failed` that an
+    operator has put away: still not tried, and no dead letters any more.
     """
 
     latest: MappingView[Side, Statement] = field(default_factory=dict)
@@ -42,6 +43,7 @@ class LineState:
     unshown: MappingView[Side, int] = field(default_factory=dict)
     word: Word | None = None
     guarded: Guarded | None = None
+    written_off: frozenset[Side] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ class PersonState:
     `pending` maps the id of an event that awaits approval to the moment we first received it.
     `sent` holds the attributes last written to the profile. `spellings` are all the organisation
     user ids that came to this same person key, newest last. `place` is where both sides were when
-    all this was learnt.
+    all this was learnt. `unread` are the events of items that came to nothing, and why.
     """
 
     names: Names = field(default_factory=Names)
@@ -80,3 +82,4 @@ class PersonState:
     pending: MappingView[str, Micros] = field(default_factory=dict)
     spellings: tuple[str, ...] = ()
     place: Place = NOWHERE
+    unread: MappingView[int, str] = field(default_factory=dict)

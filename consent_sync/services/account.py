@@ -10,7 +10,7 @@ from consent_sync.domain.desired import desired_choice
 from consent_sync.domain.errors import TemporaryError
 from consent_sync.domain.lines import line_state
 from consent_sync.domain.moments import Micros
-from consent_sync.domain.plan import Decision, Plan
+from consent_sync.domain.plan import Decision, Plan, failed_sides
 from consent_sync.domain.verdicts import Entry, Kind, Verdict
 from consent_sync.ports.store import StoredItem, Summary
 from consent_sync.services.progress import Progress
@@ -100,14 +100,17 @@ class Account:
     def summary(self, plan: Plan) -> Summary:
         """Return what status and alerts need to find quickly about the person."""
         waiting: list[Micros] = []
-        failed = 0
+        progress = self.progress
+        failed = len(progress.state.unread)
         planned = {*plan.actito, *plan.didomi, *plan.waiting}
-        for line in self.progress.mapping.lines:
-            known = line_state(self.progress.state, line)
-            failed += bool(known.failed)
-            if not (line.id in planned or known.failed or shown_nowhere(known)):
+        rules = progress.tools.rules
+        for line in progress.mapping.lines:
+            known = line_state(progress.state, line)
+            dead = failed_sides(line, known, progress.mapping, rules)
+            failed += len(dead)
+            if not (line.id in planned or dead or shown_nowhere(known)):
                 continue
-            if desired_choice(line, known, self.progress.tools.rules).choice is Choice.DENIED:
+            if desired_choice(line, known, rules).choice is Choice.DENIED:
                 waiting += [
                     said.not_after for said in known.latest.values() if said.choice is Choice.DENIED
                 ]

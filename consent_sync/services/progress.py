@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from consent_sync.domain.actito_hints import Hint
 from consent_sync.domain.actito_looks import fold_profile_missing, fold_profile_reading
 from consent_sync.domain.consent import WriteOutcome
+from consent_sync.domain.dead_letters import fold_unread
 from consent_sync.domain.didomi_looks import fold_user_missing, fold_user_reading
 from consent_sync.domain.erasure import DeletionPolicy
 from consent_sync.domain.events import ProfileMissing, ProfileReading, UserReading
 from consent_sync.domain.identity import Side
-from consent_sync.domain.ledger import READINGS, Fact, LedgerRecord, Write
+from consent_sync.domain.ledger import READINGS, Fact, LedgerRecord, Unread, Write
 from consent_sync.domain.lines import Context, fold_write
 from consent_sync.domain.mapping import Mapping
 from consent_sync.domain.retry import RetryPolicy
@@ -122,6 +123,12 @@ class Progress:
         continues, self.recorded = self.recorded, True
         now = self.tools.clock.now()
         return record_of(self.mapping, now, facts, entries, continues=continues)
+
+    def came_to_nothing(self, event: int, reason: str) -> None:
+        """Take in that an item could not be read, or was given up."""
+        fact = Unread(event, reason)
+        self.facts.append(fact)
+        self.state = fold_unread(self.state, fact)
 
     def wrote(
         self, write: Write, outcome: WriteOutcome, *, failure: str = "", profile_id: str = ""

@@ -1,21 +1,13 @@
 """What is held for an operator, found by person, line, mapping or window, and deciding about it."""
 
-import hashlib
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from consent_sync.domain.consent import Choice
 from consent_sync.domain.events import OperatorWord
-from consent_sync.domain.identity import (
-    Desk,
-    Side,
-    Subject,
-    person_from_actito_key,
-    person_from_ouid,
-)
+from consent_sync.domain.identity import Side, Subject
 from consent_sync.domain.lines import Context, line_state
-from consent_sync.domain.mapping import Mapping
 from consent_sync.domain.moments import Micros
 from consent_sync.domain.review import Doubt, doubts
 from consent_sync.domain.rules import Rules
@@ -24,10 +16,8 @@ from consent_sync.domain.verdicts import Verdict
 from consent_sync.ports.clock import Clock
 from consent_sync.ports.mappings import MappingSource
 from consent_sync.ports.store import Inbox, Ledger, NewEvent
-from consent_sync.services.intake import real
-from consent_sync.services.words import body_of
-
-PEOPLE_AT_ONCE: Final = 500
+from consent_sync.services.people import people
+from consent_sync.services.words import word_event
 
 MAX_DECIDED: Final = 1000
 """How many held lines are decided about in one request at most."""
@@ -94,7 +84,9 @@ class ReviewLook:
 
     async def held(self, wish: HeldWish) -> AsyncIterator[HeldLine]:
         """Yield the held lines that are asked for, person by person."""
-        async for subject, state in self._people(wish):
+        async for subject, state in people(
+            self.ledger, self.mappings, wish.person, lambda status: status.held
+        ):
             for one in self.lines_of(subject, state):
                 if _fits(one, wish):
                     yield one
@@ -106,29 +98,6 @@ class ReviewLook:
             return ()
         found = doubts(state, Context(subject, mapping, self.rules, self.clock.now()))
         return tuple(_held_line(subject, state, doubt) for doubt in found)
-
-    async def _people(self, wish: HeldWish) -> AsyncIterator[tuple[Subject, PersonState]]:
-        if wish.person is not None:
-            named = self._named(wish.person)
-            for one, state in (await self.ledger.states(named)).items():
-                yield one, state
-            return
-        if not (await self.ledger.status()).held:
-            return
-        after = 0
-        while page := await self.ledger.people(after, PEOPLE_AT_ONCE):
-            after = page[-1][0]
-            for _, subject, state in page:
-                yield subject, state
-
-    def _named(self, person: str) -> list[Subject]:
-        return list(
-            dict.fromkeys(
-                subject
-                for mapping in self.mappings.current().values()
-                for subject in _subjects(mapping, person)
-            )
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,24 +132,8 @@ class Review:
         return Decided(taken, len({(one.mapping, one.person, one.line) for one in chosen}) - taken)
 
     def _event(self, subject: Subject, word: OperatorWord) -> NewEvent:
-        body = body_of(subject.person, word)
-        return NewEvent(
-            source=Desk.OPERATOR,
-            mapping=subject.mapping,
-            type="held.approved" if word.approved else "held.rejected",
-            digest=hashlib.blake2b(body, digest_size=16).digest(),
-            received_at=self.clock.now(),
-            body=body,
-            subjects=(subject,),
-            # The same word may be needed again once what it was about came back.
-            repeatable=True,
-        )
-
-
-def _subjects(mapping: Mapping, person: str) -> Iterable[Subject]:
-    how = mapping.normalise
-    keys = (person_from_ouid(person, how), person_from_actito_key(person, how))
-    return (Subject(mapping.name, key) for key in keys if real(key))
+        kind = "held.approved" if word.approved else "held.rejected"
+        return word_event(subject, kind, word, self.clock.now())
 
 
 def _held_line(subject: Subject, state: PersonState, doubt: Doubt) -> HeldLine:

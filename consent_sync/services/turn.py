@@ -7,6 +7,7 @@ from consent_sync.domain.actito_hints import Hint, came_back, fold_hint
 from consent_sync.domain.actito_looks import fold_unread_hints
 from consent_sync.domain.confirmation import look_due
 from consent_sync.domain.consent import Choice, WriteOutcome
+from consent_sync.domain.dead_letters import taken_once_more
 from consent_sync.domain.didomi_items import fold_didomi_item
 from consent_sync.domain.erasure import DeletionPolicy
 from consent_sync.domain.errors import PermanentError, RefusedError, TemporaryError
@@ -92,19 +93,28 @@ class TurnRun:
         events = tuple(item.event.id for item in self._turn.items)
         if events:
             self._progress.facts.append(ItemsTaken(events, context.now))
+            self._progress.state = taken_once_more(self._progress.state, events)
         for stored in self._turn.items:
             taken = Taken(stored)
             self._taken.append(taken)
             try:
                 outcome = self._fold(stored, taken, context)
             except RefusedError as error:
-                taken.verdict, taken.reason = Verdict.FAILED, f"it could not be read: {error}"
+                self._fail(taken, f"it could not be read: {error}")
                 continue
             self._progress.state = outcome.state
             self._progress.touched |= outcome.touched
             self._doubtful = self._doubtful or outcome.doubtful
             taken.verdict, taken.reason = outcome.verdict, outcome.reason
             taken.touched = outcome.touched
+
+    def _fail(self, taken: Taken, reason: str) -> None:
+        """An item comes to nothing; a word of ours is no item that anybody could take again."""
+        taken.open = False
+        taken.verdict, taken.reason = Verdict.FAILED, reason
+        event = taken.stored.event
+        if isinstance(event.source, Side):
+            self._progress.came_to_nothing(event.id, reason)
 
     def _fold(self, stored: StoredItem, taken: Taken, context: Context) -> Outcome:
         event, state = stored.event, self._progress.state
@@ -373,8 +383,7 @@ class TurnRun:
         self._count_unread_refusals()
         for taken in self._taken:
             if taken.open:
-                taken.open = False
-                taken.verdict, taken.reason = Verdict.FAILED, reason
+                self._fail(taken, reason)
 
     def _count_unread_refusals(self) -> None:
         """Nobody could look what Actito's webhooks are about: what they refuse is refused."""

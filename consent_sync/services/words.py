@@ -1,20 +1,41 @@
 """An operator's word as the body of a stored event, and back."""
 
+import hashlib
 import json
 
 from consent_sync.domain.errors import RefusedError
-from consent_sync.domain.events import OperatorWord
+from consent_sync.domain.events import DeadLetterWord, OperatorWord
+from consent_sync.domain.identity import Desk, Subject
+from consent_sync.domain.moments import Micros
+from consent_sync.ports.store import NewEvent
 
 
-def body_of(person: str, word: OperatorWord) -> bytes:
+def body_of(person: str, word: OperatorWord | DeadLetterWord) -> bytes:
     """Return the body that keeps a word about one person."""
-    said = {
-        "person": person,
-        "by": word.by,
-        "word": "approve" if word.approved else "reject",
-        "lines": dict(word.tickets),
-    }
+    said: dict[str, object] = {"person": person, "by": word.by}
+    if isinstance(word, DeadLetterWord):
+        said |= {"word": "replay" if word.again else "purge", "letters": list(word.letters)}
+    else:
+        said |= {"word": "approve" if word.approved else "reject", "lines": dict(word.tickets)}
     return json.dumps(said).encode()
+
+
+def word_event(
+    subject: Subject, kind: str, word: OperatorWord | DeadLetterWord, now: Micros
+) -> NewEvent:
+    """Return the event with which a word waits for the person's turn."""
+    body = body_of(subject.person, word)
+    return NewEvent(
+        source=Desk.OPERATOR,
+        mapping=subject.mapping,
+        type=kind,
+        digest=hashlib.blake2b(body, digest_size=16).digest(),
+        received_at=now,
+        body=body,
+        subjects=(subject,),
+        # The same word may be needed again once what it was about came back.
+        repeatable=True,
+    )
 
 
 def person_of(body: bytes) -> str:
@@ -25,10 +46,13 @@ def person_of(body: bytes) -> str:
         return ""
 
 
-def word_of(body: bytes) -> OperatorWord:
+def word_of(body: bytes) -> OperatorWord | DeadLetterWord:
     """Return the word that a body keeps; raise RefusedError when there is none in it."""
     try:
         said = json.loads(body)
+        if "letters" in said:
+            letters = tuple(str(one) for one in said["letters"])
+            return DeadLetterWord(str(said["by"]), said["word"] == "replay", letters)
         tickets = {str(line): str(ticket) for line, ticket in said["lines"].items()}
         return OperatorWord(str(said["by"]), said["word"] == "approve", tickets)
     except (ValueError, TypeError, KeyError, AttributeError) as error:

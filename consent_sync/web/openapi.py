@@ -98,9 +98,16 @@ _HELD_BY: Final[tuple[Schema, ...]] = (
     {"name": "until", "in": "query", "description": "agreed before", "schema": _MOMENT},
 )
 
+_DEAD_BY: Final[tuple[Schema, ...]] = (
+    *_HELD_BY[:3],
+    {"name": "error", "in": "query", "description": "a part of the reason", "schema": _TEXT},
+    {"name": "since", "in": "query", "description": "failed since", "schema": _MOMENT},
+    {"name": "until", "in": "query", "description": "failed before", "schema": _MOMENT},
+)
 
-def _word(summary: str) -> Schema:
-    chosen = _object(lines=_list("Chosen"))
+
+def _word(summary: str, of: str = "lines", one: str = "Chosen") -> Schema:
+    chosen = _object(**{of: _list(one)})
     body = {"required": True, "content": {"application/json": {"schema": chosen}}}
     return {**_operation(summary, _ref("Decided")), "requestBody": body}
 
@@ -126,6 +133,18 @@ _PATHS: Final[Schema] = {
     ),
     "/api/v1/held/approve": {"post": _word("Lift the doubt about held lines")},
     "/api/v1/held/reject": {"post": _word("Let the refusal stand on held lines")},
+    "/api/v1/dead-letters": _get(
+        "What was given up",
+        _object(total=_NUMBER, letters=_list("DeadLetter")),
+        *_DEAD_BY,
+        _LIMIT,
+    ),
+    "/api/v1/dead-letters/replay": {
+        "post": _word("Try dead letters again", "letters", "ChosenLetter")
+    },
+    "/api/v1/dead-letters/purge": {
+        "post": _word("Put dead letters away", "letters", "ChosenLetter")
+    },
     "/api/v1/erasures": {
         "post": _operation("Erase a person, or lift an erasure", _ref("Erased"))
         | {
@@ -224,6 +243,19 @@ _SCHEMAS: Final[Schema] = {
         ticket=_TEXT,
     ),
     "Chosen": _object(mapping=_TEXT, person=_TEXT, line=_TEXT, ticket=_TEXT),
+    "DeadLetter": _object(
+        id=_TEXT,
+        mapping=_TEXT,
+        person=_TEXT,
+        line=_MAYBE_TEXT,
+        line_number=_MAYBE_NUMBER,
+        side=_MAYBE_TEXT,
+        choice={"enum": ["granted", "denied", "none", None]},
+        event=_MAYBE_NUMBER,
+        reason=_TEXT,
+        failed_at=_MAYBE_MOMENT,
+    ),
+    "ChosenLetter": _object(mapping=_TEXT, person=_TEXT, id=_TEXT),
     "Decided": _object(taken=_NUMBER, changed=_NUMBER),
     "Erased": {
         "oneOf": [

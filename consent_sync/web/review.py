@@ -21,7 +21,7 @@ REJECT: Final = f"{HELD}/reject"
 
 DEFAULT_LINES: Final = 200
 
-_MAX_BODY: Final = 1024 * 1024
+MAX_DECISION_BYTES: Final = 1024 * 1024
 _FIELDS: Final = ("mapping", "person", "line", "ticket")
 
 
@@ -35,7 +35,7 @@ class ReviewApi:
     async def held(self, request: web.Request) -> web.Response:
         """Answer what is held; raise Problem 400, 401 or 403, or StoreError."""
         self.gate.require(request, Role.VIEWER)
-        wish, limit = _wish(request), _limit(request)
+        wish, limit = _wish(request), limit_of(request)
         lines: list[dict[str, object]] = []
         total = 0
         async for one in self.review.look.held(wish):
@@ -57,7 +57,8 @@ class ReviewApi:
         by = self.gate.require(request, Role.OPERATOR)
         # A page of another site can post to this machine, but not with this content type.
         require_json(request)
-        chosen = _chosen(await read_body(request, _MAX_BODY, Arrived()))
+        body = await read_body(request, MAX_DECISION_BYTES, Arrived())
+        chosen = [Chosen(*texts) for texts in chosen_in(body, "lines", _FIELDS)]
         return json_answer(await self.review.decide(by, chosen, approved=approved))
 
 
@@ -76,18 +77,18 @@ def held_view(one: HeldLine) -> dict[str, object]:
     }
 
 
-def _chosen(body: bytes) -> list[Chosen]:
+def chosen_in(body: bytes, of: str, fields: tuple[str, ...]) -> list[list[str]]:
+    """Return these texts of each of the things that a decision is about; raise Problem 400."""
     try:
         said: Any = orjson.loads(body)
-        lines = said["lines"]
-        chosen = [Chosen(*(_text(line[name]) for name in _FIELDS)) for line in lines]
+        chosen = [[_text(one[name]) for name in fields] for one in said[of]]
     except (ValueError, TypeError, KeyError):
         raise Problem(
             "bad-request",
-            f"Expected an object with lines, each with the texts {', '.join(_FIELDS)}.",
+            f"Expected an object with {of}, each with the texts {', '.join(fields)}.",
         ) from None
     if len(chosen) > MAX_DECIDED:
-        raise Problem("bad-request", f"Expected at most {MAX_DECIDED} lines.")
+        raise Problem("bad-request", f"Expected at most {MAX_DECIDED} {of}.")
     return chosen
 
 
@@ -103,12 +104,13 @@ def _wish(request: web.Request) -> HeldWish:
         person=asked.get("person"),
         mapping=asked.get("mapping"),
         line=asked.get("line"),
-        since=_moment(request, "since"),
-        until=_moment(request, "until"),
+        since=moment_in(request, "since"),
+        until=moment_in(request, "until"),
     )
 
 
-def _moment(request: web.Request, name: str) -> Micros | None:
+def moment_in(request: web.Request, name: str) -> Micros | None:
+    """Return the moment that a part of the address names, if any; raise Problem 400."""
     said = request.query.get(name)
     if said is None:
         return None
@@ -119,7 +121,8 @@ def _moment(request: web.Request, name: str) -> Micros | None:
     return round((named if named.tzinfo else named.replace(tzinfo=UTC)).timestamp() * SECOND)
 
 
-def _limit(request: web.Request) -> int:
+def limit_of(request: web.Request) -> int:
+    """Return how many things at most are asked for; raise Problem 400."""
     said = request.query.get("limit", str(DEFAULT_LINES))
     if not (said.isascii() and said.isdigit() and len(said) < 6 and 1 <= int(said) <= MAX_DECIDED):
         raise Problem("bad-parameter", f"Expected limit as a number from 1 to {MAX_DECIDED}.")

@@ -11,6 +11,7 @@ from consent_sync.app.standing import Standing
 from consent_sync.domain.identity import Side
 from consent_sync.ports.clock import Clock
 from consent_sync.ports.store import Ledger
+from consent_sync.services.dead_letters import DeadLetters
 from consent_sync.services.erasure import Erasure
 from consent_sync.services.intake import Intake
 from consent_sync.services.lookup import Lookup
@@ -19,6 +20,12 @@ from consent_sync.services.review import Review
 from consent_sync.web.api import ERASURES, PERSON, PREFIX, REPLAY, TIMELINE, Api
 from consent_sync.web.auth import ApiGate, Lock
 from consent_sync.web.bodies import MAX_BODY
+from consent_sync.web.dead_letters import (
+    DEAD_LETTERS,
+    PURGE_LETTERS,
+    REPLAY_LETTERS,
+    DeadLetterApi,
+)
 from consent_sync.web.health import Check, Health
 from consent_sync.web.hooks import Hooks
 from consent_sync.web.metrics import MetricsPage
@@ -36,6 +43,7 @@ class Parts:
     lookup: Lookup
     replay: Replay
     review: Review
+    dead_letters: DeadLetters
     ledger: Ledger
     clock: Clock
     metrics: Metrics
@@ -63,6 +71,7 @@ def http_application(parts: Parts) -> web.Application:
         parts.erased,
     )
     review = ReviewApi(parts.gate, parts.review)
+    letters = DeadLetterApi(parts.gate, parts.dead_letters)
     health = Health(parts.checks)
     page = MetricsPage(parts.metrics, parts.ledger, parts.clock)
 
@@ -97,6 +106,9 @@ def http_application(parts: Parts) -> web.Application:
     add("GET", HELD, review.held)
     add("POST", APPROVE, review.approve)
     add("POST", REJECT, review.reject)
+    add("GET", DEAD_LETTERS, letters.listed)
+    add("POST", REPLAY_LETTERS, letters.replay)
+    add("POST", PURGE_LETTERS, letters.purge)
     add("POST", ERASURES, api.erase)
     add("GET", f"{PREFIX}/status", api.status)
     add("GET", f"{PREFIX}/openapi.json", api.openapi)

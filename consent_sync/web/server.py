@@ -75,6 +75,7 @@ def parts_of(application: Application) -> Parts:
         lookup=application.lookup,
         replay=application.replay,
         review=application.review,
+        dead_letters=application.dead_letters,
         ledger=application.store,
         clock=clock,
         metrics=application.metrics,

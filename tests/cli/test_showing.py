@@ -168,7 +168,7 @@ def test_what_is_late_held_or_failed_stands_in_the_status(capsys: Shown) -> None
     assert "1 person known" in shown
     assert "1 turn waiting, the oldest for 1 day" in shown
     assert "not on both sides yet waits for 1 hour" in shown
-    assert "3 lines failed for good" in shown
+    assert "3 dead letters; `dead-letters list` shows them" in shown
     assert "never" in shown
 
 

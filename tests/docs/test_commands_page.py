@@ -11,7 +11,7 @@ from consent_sync.cli.main import app
 from tests.docs.pages import ROOT
 
 PAGE = (ROOT / "docs/reference/commands.md").read_text(encoding="utf-8")
-SECTIONS = dict(re.findall(r"(?ms)^## `([a-z ]+)`\n(.*?)(?=^## |\Z)", PAGE))
+SECTIONS = dict(re.findall(r"(?ms)^## `([a-z -]+)`\n(.*?)(?=^## |\Z)", PAGE))
 
 
 def commands() -> Iterator[tuple[str, Any]]:

@@ -8,8 +8,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from consent_sync.domain.dead_letters import dead_items, dead_lines
 from consent_sync.domain.erasure import DeletionPolicy
-from consent_sync.domain.events import DidomiItem, Item, OperatorWord, ProfileHint, UnknownItem
+from consent_sync.domain.events import (
+    DeadLetterWord,
+    DidomiItem,
+    Item,
+    OperatorWord,
+    ProfileHint,
+    UnknownItem,
+)
 from consent_sync.domain.identity import (
     Desk,
     Side,
@@ -151,8 +159,23 @@ class Engine:
 
     def decide(self, person: str, *chosen: Doubt, approve: bool) -> None:
         """Store an operator's word about these doubts, as the service does."""
+        self._say(
+            person, OperatorWord("olga", approve, {one.line.id: one.ticket for one in chosen})
+        )
+
+    def decide_letters(self, person: str, *letters: str, again: bool) -> None:
+        """Store an operator's word about these dead letters, as the service does."""
+        self._say(person, DeadLetterWord("olga", again, letters))
+
+    def dead_letters(self, person: str) -> tuple[str, ...]:
+        """Return the ids of a person's dead letters, lines first."""
+        subject, state = self.subject(person), self.lane(person).state
+        lines = dead_lines(subject, state, self.mapping, self.rules)
+        items = dead_items(subject, state)
+        return (*(one.id for one in lines), *(one.id for one in items))
+
+    def _say(self, person: str, word: OperatorWord | DeadLetterWord) -> None:
         self._numbers += 1
-        word = OperatorWord("olga", approve, {one.line.id: one.ticket for one in chosen})
         at, body = self.clock.now(), body_of(person, word)
         event = StoredEvent(self._numbers, Desk.OPERATOR, "", "word", at, body, waiting=True)
         self.items[self._numbers] = Item(self._numbers, at, word)

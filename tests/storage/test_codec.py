@@ -33,7 +33,14 @@ from consent_sync.domain.consent import (
 from consent_sync.domain.errors import StoreError
 from consent_sync.domain.events import ProfileMissing, ProfileReading, UserMissing, UserReading
 from consent_sync.domain.identity import Names, Side
-from consent_sync.domain.ledger import HeldBack, ItemsTaken, LedgerRecord, Write, WrittenLine
+from consent_sync.domain.ledger import (
+    HeldBack,
+    ItemsTaken,
+    LedgerRecord,
+    Unread,
+    Write,
+    WrittenLine,
+)
 from consent_sync.domain.mapping import Place
 from consent_sync.domain.moments import OPEN
 from consent_sync.domain.state import HeldList, LineState, PersonState, Presence, Wanted
@@ -116,6 +123,7 @@ lines = whole(
     word=st.none()
     | whole(Word, by=texts, at=moments, lifts=several(texts), basis=texts, seen=moments),
     guarded=st.none() | whole(Guarded, basis=texts, reason=texts),
+    written_off=st.frozensets(sides),
 )
 picks = st.builds(Pick, texts, texts)
 option_sets = st.frozensets(texts, max_size=3)
@@ -131,6 +139,7 @@ states = whole(
     pending=small(texts, moments),
     spellings=several(texts),
     place=st.builds(Place, texts, texts),
+    unread=small(numbers, texts),
 )
 trees = whole(
     ConsentTree,
@@ -171,6 +180,7 @@ facts = st.one_of(
     whole(UserMissing, read_at=moments),
     writes,
     whole(HeldBack, line=texts, basis=texts, reason=texts),
+    whole(Unread, event=numbers, reason=texts),
 )
 entries = whole(
     Entry,

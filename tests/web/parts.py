@@ -14,6 +14,7 @@ from consent_sync.domain.erasure import Marks
 from consent_sync.domain.identity import Side
 from consent_sync.domain.rules import Rules
 from consent_sync.ports.store import StoredEvent
+from consent_sync.services.dead_letters import DeadLetterLook, DeadLetters
 from consent_sync.services.erasure import Erasure
 from consent_sync.services.intake import Intake
 from consent_sync.services.lookup import Lookup
@@ -68,6 +69,9 @@ class House:
             replay=Replay(look, intake, self.clock),
             review=Review(
                 ReviewLook(self.store, self.mappings, Rules(), self.clock), self.store, self.clock
+            ),
+            dead_letters=DeadLetters(
+                DeadLetterLook(self.store, self.mappings, Rules()), self.store, self.clock
             ),
             lookup=Lookup(self.store, self.mappings, Rules()),
             ledger=self.store,

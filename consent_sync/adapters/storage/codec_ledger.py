@@ -14,7 +14,15 @@ from consent_sync.adapters.storage.codec_words import (
 from consent_sync.domain.consent import ConsentTree, Node, Pick
 from consent_sync.domain.events import ProfileMissing, ProfileReading, UserMissing, UserReading
 from consent_sync.domain.identity import Names
-from consent_sync.domain.ledger import Fact, HeldBack, ItemsTaken, LedgerRecord, Write, WrittenLine
+from consent_sync.domain.ledger import (
+    Fact,
+    HeldBack,
+    ItemsTaken,
+    LedgerRecord,
+    Unread,
+    Write,
+    WrittenLine,
+)
 from consent_sync.domain.verdicts import Entry, Kind, Verdict
 
 _KIND_OF: Final = {kind.value: kind for kind in Kind}
@@ -100,6 +108,8 @@ def _from_fact(fact: Fact) -> list[Any]:
             return ["um", fact.read_at]
         case HeldBack():
             return ["h", fact.line, fact.basis, fact.reason]
+        case Unread():
+            return ["x", fact.event, fact.reason]
 
 
 def _fact_of(data: list[Any]) -> Fact:
@@ -118,6 +128,8 @@ def _fact_of(data: list[Any]) -> Fact:
             return UserMissing(read_at)
         case ["h", line, basis, reason]:
             return HeldBack(line, basis, reason)
+        case ["x", event, reason]:
+            return Unread(event, reason)
         case _:
             raise ValueError(f"no fact is written as {data[:1]}")
 

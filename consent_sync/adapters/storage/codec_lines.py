@@ -27,13 +27,13 @@ def _slots(cls: Any) -> list[Callable[[Any, Any], None]]:
 # A frozen dataclass sets its fields through a detour that makes up half the cost of reading a
 # state; these set the slots directly. A class that gains a field fails here, at import.
 _new: Final = object.__new__
+_NONE: Final[frozenset[Side]] = frozenset()
 _id, _side, _choice, _not_before, _not_after, _dated, _delay, _evidence = _slots(Statement)
 _known_id, _known_not_after = _slots(Known)
 _agreed_choice, _as_of, _agreed_known, _confirmed = _slots(Agreed)
 _write_side, _write_choice, _sent_at, _outcome, _event_id, _told = _slots(OwnWrite)
-_latest, _agreed, _refused_at, _writes, _held, _failed, _shape, _unshown, _word, _guarded = _slots(
-    LineState
-)
+_latest, _agreed, _refused_at, _writes, _held, _failed, _shape, *_rare = _slots(LineState)
+_unshown, _word, _guarded, _written_off = _rare
 
 
 def from_line(line: str, value: LineState) -> list[Any]:
@@ -66,13 +66,7 @@ def from_line(line: str, value: LineState) -> list[Any]:
         value.held,
         [[SIDE[side], reason] for side, reason in value.failed.items()],
         value.shape,
-        *(
-            [[[SIDE[side], times] for side, times in value.unshown.items()]]
-            if value.unshown or value.word or value.guarded
-            else []
-        ),
-        *([_from_word(value.word) if value.word else 0] if value.word or value.guarded else []),
-        *([[value.guarded.basis, value.guarded.reason]] if value.guarded else []),
+        *_from_rare(value),
     ]
 
 
@@ -90,8 +84,25 @@ def line_of(data: list[Any]) -> LineState:
     _shape(line, shape)
     _unshown(line, {SIDE_OF[side]: times for side, times in more[0]} if more else {})
     _word(line, _word_of(more[1]) if len(more) > 1 and more[1] else None)
-    _guarded(line, Guarded(*more[2]) if len(more) > 2 else None)
+    _guarded(line, Guarded(*more[2]) if len(more) > 2 and more[2] else None)
+    _written_off(line, frozenset(map(SIDE_OF.__getitem__, more[3])) if len(more) > 3 else _NONE)
     return line
+
+
+def _from_rare(value: LineState) -> list[Any]:
+    """Return what as a rule is not there, up to the last thing that is."""
+    if not (value.unshown or value.word or value.guarded or value.written_off):
+        return []
+    guarded = value.guarded
+    parts = [
+        [[SIDE[side], times] for side, times in value.unshown.items()],
+        _from_word(value.word) if value.word else 0,
+        [guarded.basis, guarded.reason] if guarded else 0,
+        sorted(SIDE[side] for side in value.written_off),
+    ]
+    while not parts[-1]:
+        parts.pop()
+    return parts
 
 
 def _from_known(told: Mapping[Side, Known]) -> list[Any]:

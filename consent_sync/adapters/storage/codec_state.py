@@ -52,13 +52,14 @@ def from_state(state: PersonState) -> list[Any]:
         list(state.pending.items()),
         state.spellings,
         list(state.place),
+        *([list(state.unread.items())] if state.unread else []),
     ]
 
 
 def state_of(data: list[Any]) -> PersonState:
     """Return the state that `from_state` wrote."""
     # States that were written before places were remembered end earlier.
-    names, profile, user, lines, wanted, sent, picks, pending, spellings, *place = data
+    names, profile, user, lines, wanted, sent, picks, pending, spellings, *more = data
     return PersonState(
         Names(*names),
         PRESENCE_OF[profile],
@@ -72,5 +73,6 @@ def state_of(data: list[Any]) -> PersonState:
         },
         dict(pending),
         tuple(spellings),
-        Place(*place[0]) if place else NOWHERE,
+        Place(*more[0]) if more else NOWHERE,
+        dict(more[1]) if len(more) > 1 else {},
     )
