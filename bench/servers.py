@@ -101,8 +101,10 @@ def main() -> None:
     parser.add_argument("--pace", type=int, help="calls to Actito a minute, 0 = any number")
     parser.add_argument("--slow-commit", type=float, default=0.0, help="seconds added to each")
     parser.add_argument("--uvloop", action="store_true")
+    parser.add_argument("--any-core", action="store_true", help="instead of the server's core")
     options = parser.parse_args()
-    pin(SERVER_CORE)
+    if not options.any_core:
+        pin(SERVER_CORE)
     if options.slow_commit:
         slow_commits(options.slow_commit)
     if options.uvloop:

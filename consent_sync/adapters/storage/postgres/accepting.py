@@ -7,6 +7,7 @@ from consent_sync.adapters.storage.codec_versions import version_row
 from consent_sync.adapters.storage.keys import event_key, person_key
 from consent_sync.adapters.storage.postgres.arrays import (
     BytesArray,
+    boolean_array,
     bytes_array,
     integer_array,
     text_array,
@@ -37,21 +38,20 @@ class Batch:
         """Whether nothing has to be asked of the database."""
         return not self._events
 
-    def values(self, slot: int, marks: Marks) -> dict[str, Any]:
+    def values(self, marks: Marks) -> dict[str, Any]:
         """Return the values of the statement `accept`."""
         events, links = self._events, self._links
         return {
-            "slot": slot,
             "source": text_array([event.source.value for event, _, _ in events]),
             "mapping": bytes_array([event.mapping.encode() for event, _, _ in events]),
             "type": bytes_array([event.type.encode() for event, _, _ in events]),
             "at": integer_array([event.received_at for event, _, _ in events]),
             "key": bytes_array([None if e.repeatable else key for e, key, _ in events]),
             "repeat_key": bytes_array([key if e.repeatable else None for e, key, _ in events]),
-            "asks": integer_array([int(asks) for _, _, asks in events]),
+            "asks": boolean_array([asks for _, _, asks in events]),
             "body": bytes_array([event.body for event, _, _ in events]),
             "link_n": integer_array([n for n, _, _ in links]),
-            "link_asks": integer_array([int(asks) for _, asks, _ in links]),
+            "link_asks": boolean_array([asks for _, asks, _ in links]),
             **link_values([subject for _, _, subject in links], marks),
         }
 
@@ -90,10 +90,9 @@ def link_values(subjects: Sequence[Subject], marks: Marks) -> dict[str, BytesArr
     }
 
 
-def refused_values(request: RefusedRequest, slot: int) -> dict[str, Any]:
+def refused_values(request: RefusedRequest) -> dict[str, Any]:
     """Return the values of the statement `refuse`."""
     return {
-        "slot": slot,
         "source": request.source.value,
         "mapping": request.mapping.encode(),
         "at": request.received_at,
@@ -104,11 +103,11 @@ def refused_values(request: RefusedRequest, slot: int) -> dict[str, Any]:
 
 
 def replay_values(
-    number: int, subjects: Sequence[Subject], received_at: Micros, slot: int, marks: Marks
+    number: int, subjects: Sequence[Subject], received_at: Micros, marks: Marks
 ) -> dict[str, Any]:
     """Return the values of the statement `replay`."""
     named = tuple(dict.fromkeys(subjects))
-    return {"slot": slot, "number": number, "at": received_at, **link_values(named, marks)}
+    return {"number": number, "at": received_at, **link_values(named, marks)}
 
 
 def version_values(versions: Sequence[MappingVersion]) -> dict[str, Any]:

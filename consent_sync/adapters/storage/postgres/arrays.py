@@ -13,17 +13,20 @@ from psycopg.adapt import AdaptersMap, Dumper
 from psycopg.postgres import adapters as defaults
 from psycopg.pq import Format
 
+_BOOLEAN: Final = 16
 _BYTEA: Final = 17
 _INT8: Final = 20
 _TEXT: Final = 25
 _HEAD: Final = struct.Struct("!iiIii")
 _LENGTH: Final = struct.Struct("!i")
 _INTEGER: Final = struct.Struct("!iq")
+_TRUE: Final = struct.pack("!i?", 1, True)
+_FALSE: Final = struct.pack("!i?", 1, False)
 _NULL: Final = b"\xff\xff\xff\xff"
 
 
 class Array:
-    """A packed array; made by `bytes_array`, `integer_array` or `text_array`."""
+    """A packed array; made by `boolean_array`, `bytes_array`, `integer_array` or `text_array`."""
 
     __slots__ = ("data",)
 
@@ -37,6 +40,12 @@ class Array:
 
 class BytesArray(Array):
     """A `bytea[]`."""
+
+    __slots__ = ()
+
+
+class BooleanArray(Array):
+    """A `boolean[]`."""
 
     __slots__ = ()
 
@@ -65,6 +74,11 @@ def bytes_array(values: Sequence[bytes | None]) -> BytesArray:
     return BytesArray(_BYTEA, len(values), parts)
 
 
+def boolean_array(values: Sequence[bool]) -> BooleanArray:
+    """Pack truths."""
+    return BooleanArray(_BOOLEAN, len(values), [_TRUE if value else _FALSE for value in values])
+
+
 def integer_array(values: Sequence[int | None]) -> IntegerArray:
     """Pack integers of 64 bits and nulls; raise struct.error for larger ones."""
     parts = [_NULL if value is None else _INTEGER.pack(8, value) for value in values]
@@ -85,6 +99,10 @@ class _ArrayDumper(Dumper):
         return obj.data
 
 
+class _BooleanDumper(_ArrayDumper):
+    oid = 1000
+
+
 class _BytesDumper(_ArrayDumper):
     oid = 1001
 
@@ -100,6 +118,7 @@ class _TextDumper(_ArrayDumper):
 def adapters() -> AdaptContext:
     """Return what teaches a connection these arrays."""
     known = AdaptersMap(defaults)
+    known.register_dumper(BooleanArray, _BooleanDumper)
     known.register_dumper(BytesArray, _BytesDumper)
     known.register_dumper(IntegerArray, _IntegerDumper)
     known.register_dumper(TextArray, _TextDumper)

@@ -20,7 +20,6 @@ class Gravedigger:
     """Buries in steps, each a transaction; repeated after a failure, it comes to its end."""
 
     database: Database
-    slot: int
 
     async def bury(self, burial: Burial) -> Removed:
         """Keep the tombstones, then remove the persons; raise StoreError."""
@@ -42,7 +41,6 @@ class Gravedigger:
             "keys": keys,
             "records": integer_array([number for number, _ in records]),
             "events": integer_array(sorted(events)),
-            "slot": self.slot,
         }
         [[persons, waiting, gone, emptied]] = await self.database.rows("remove_persons", values)
         return Removed(persons, waiting, gone, emptied)

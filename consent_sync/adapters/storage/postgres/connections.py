@@ -1,9 +1,9 @@
 """Connections to PostgreSQL as the store needs them: no session state, every wait bounded."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Final, LiteralString, TypeAlias
+from typing import Any, Final, LiteralString, TypeAlias, TypeVar
 
 import psycopg
 from psycopg.rows import TupleRow
@@ -11,6 +11,8 @@ from psycopg_pool import AsyncConnectionPool
 
 from consent_sync.adapters.storage.postgres.arrays import adapters
 from consent_sync.adapters.storage.postgres.errors import (
+    LateStoreError,
+    RepeatStoreError,
     UnansweredStoreError,
     explained,
     not_connected,
@@ -24,6 +26,10 @@ OLDEST_SERVER: Final = 140_000
 
 Connection: TypeAlias = psycopg.AsyncConnection[TupleRow]
 Values: TypeAlias = Mapping[str, Any]
+Result = TypeVar("Result")
+
+# How often the same is asked where that may help.
+_ATTEMPTS: Final = 3
 
 # Known to our side of the connection only, so that a pooler has nothing to refuse.
 _PARAMETERS: Final[dict[str, Any]] = {
@@ -124,3 +130,21 @@ async def value(connection: Connection, query: LiteralString) -> Any:
     """Return the first column of the first row; raise psycopg.Error."""
     row = await (await connection.execute(query)).fetchone()
     return None if row is None else row[0]
+
+
+async def repeated(attempt: Callable[[], Awaitable[Result]], *, twice: bool = False) -> Result:
+    """Return what the attempt returns, tried again where that may help and does no harm.
+
+    `twice` says that it does none when the first attempt was stored and only its answer was lost.
+    """
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            return await attempt()
+        except RepeatStoreError:
+            continue
+        except LateStoreError:
+            raise
+        except UnansweredStoreError:
+            if not twice:
+                raise
+    return await attempt()

@@ -1,9 +1,8 @@
 """What an open PostgreSQL store holds: connections, queues, and the turns it has."""
 
 import asyncio
-import secrets
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Final, TypeVar
+from collections.abc import Awaitable, Iterable, Sequence
+from typing import Final
 
 import structlog
 
@@ -11,19 +10,13 @@ from consent_sync.adapters.clock import elapsed_seconds
 from consent_sync.adapters.storage.postgres.accepting import Batch
 from consent_sync.adapters.storage.postgres.arrays import bytes_array
 from consent_sync.adapters.storage.postgres.claims import Claim, Claims, extended
-from consent_sync.adapters.storage.postgres.connections import Database
-from consent_sync.adapters.storage.postgres.errors import (
-    LateStoreError,
-    RepeatStoreError,
-    UnansweredStoreError,
-    explained,
-)
+from consent_sync.adapters.storage.postgres.connections import Database, repeated
+from consent_sync.adapters.storage.postgres.errors import explained
 from consent_sync.adapters.storage.postgres.flusher import Flusher
 from consent_sync.adapters.storage.postgres.keeping import Keeper
 from consent_sync.adapters.storage.postgres.settling import (
     End,
     Start,
-    apart,
     end_values,
     start_values,
     turn_values,
@@ -34,12 +27,10 @@ from consent_sync.domain.errors import StoreError
 from consent_sync.domain.moments import SECOND
 from consent_sync.ports.store import NewEvent, Settlement
 
-Result = TypeVar("Result")
-
 _log = structlog.get_logger(__name__)
 
-_SLOTS: Final = 64
-_ATTEMPTS: Final = 3
+# Ends of turns in one statement: it goes through its own lists once for each.
+_TOGETHER: Final = 128
 
 
 class Opened:
@@ -57,14 +48,12 @@ class Opened:
         self.accepting: Flusher[Sequence[NewEvent], list[bool]] = Flusher(
             self._accept, queue_jobs=calls, queue_bytes=size
         )
-        self.announcing: Flusher[Start, None] = Flusher(self._announce)
-        self.settling: Flusher[End, None] = Flusher(self._settle)
+        self.announcing: Flusher[Start, None] = Flusher(self._announce, batch_jobs=_TOGETHER)
+        self.settling: Flusher[End, None] = Flusher(self._settle, batch_jobs=_TOGETHER)
         self.taking = Taking(self.work, lease_seconds)
         self.claims = Claims()
         self.keeper = Keeper(self.work, self.claims, lease_seconds)
         self.bell = asyncio.Event()
-        # Where this process counts; two that share a slot only wait for each other.
-        self.slot = secrets.randbelow(_SLOTS)
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
@@ -127,56 +116,44 @@ class Opened:
     async def _accept(self, calls: Sequence[Sequence[NewEvent]]) -> list[list[bool]]:
         with explained():
             batch = Batch(calls)
-            values = None if batch.empty else batch.values(self.slot, self.marks)
+            values = None if batch.empty else batch.values(self.marks)
         if values is None:
             return batch.answers(())
         # Asked again after a broken connection: what had landed counts as a duplicate then.
-        rows = await repeated(lambda: self.work.rows("accept", values), twice=True)
+        [[places]] = await repeated(lambda: self.work.rows("accept", values), twice=True)
         self.bell.set()
-        return batch.answers([place for (place,) in rows])
+        return batch.answers(places)
 
     async def _announce(self, starts: Sequence[Start]) -> list[StoreError | None]:
         asked_at = elapsed_seconds()
         with explained():
             values = start_values(starts, round(self._lease_seconds * SECOND))
-        rows = await repeated(lambda: self.work.rows("announce", values))
-        ours = {person for (person,) in rows}
-        kept = [start.claim for start in starts if start.claim.person in ours]
-        extended(kept, asked_at, self._lease_seconds)
-        return [self._held(start.claim, held=start.claim.person in ours) for start in starts]
+        [[kept, late]] = await repeated(lambda: self.work.rows("announce", values))
+        extended([starts[n - 1].claim for n in late], asked_at, self._lease_seconds)
+        return self._held([start.claim for start in starts], kept)
 
     async def _settle(self, ends: Sequence[End]) -> list[StoreError | None]:
-        settled: set[bytes] = set()
-        failed: dict[bytes, StoreError] = {}
-        for part in apart(ends):
-            try:
-                settled |= await self._settle_part(part)
-            except StoreError as error:
-                if len(part) > 1:
-                    raise
-                failed[part[0].claim.person] = error
-        return [
-            failed.get(end.claim.person) or self._held(end.claim, held=end.claim.person in settled)
-            for end in ends
-        ]
-
-    async def _settle_part(self, ends: Sequence[End]) -> set[bytes]:
+        claims = [end.claim for end in ends]
         with explained():
-            values = end_values(ends, self.slot, self.marks)
+            values = end_values(ends, self.marks)
 
-        async def attempt() -> set[bytes]:
-            return {person for (person,) in await self.work.rows("settle", values)}
+        async def attempt() -> list[int]:
+            [[places]] = await self.work.rows("settle", values)
+            return list(places)
 
-        settled = await repeated(attempt, twice=True)
-        if len(settled) < len(ends):
+        places = await repeated(attempt, twice=True)
+        if len(places) < len(ends):
             # Lost, or settled by an attempt whose answer never came.
-            named = turn_values([end.claim for end in ends])
-            settled |= {person for (person,) in await self.work.rows("settled_turns", named)}
-        return settled
+            rows = await self.work.rows("settled_turns", turn_values(claims))
+            places += [place for (place,) in rows]
+        return self._held(claims, places)
 
-    def _held(self, claim: Claim, *, held: bool) -> StoreError | None:
-        if held:
-            return None
+    def _held(self, claims: Sequence[Claim], places: Iterable[int]) -> list[StoreError | None]:
+        """Return for each of these turns nothing or that it was lost; those at places were not."""
+        ours = set(places)
+        return [None if n in ours else self._lost(claim) for n, claim in enumerate(claims, 1)]
+
+    def _lost(self, claim: Claim) -> StoreError:
         self.claims.end(claim)
         if claim.writes:
             # They may have landed after whoever has the person now looked.
@@ -202,21 +179,3 @@ async def _quietly(work: Awaitable[None]) -> None:
     except StoreError as error:
         # The announced writes and the lease are in the database; the turn comes again by itself.
         _log.warning("turn_not_given_back", problem=str(error))
-
-
-async def repeated(attempt: Callable[[], Awaitable[Result]], *, twice: bool = False) -> Result:
-    """Return what the attempt returns, tried again where that may help and does no harm.
-
-    `twice` says that it does none when the first attempt was stored and only its answer was lost.
-    """
-    for _ in range(_ATTEMPTS - 1):
-        try:
-            return await attempt()
-        except RepeatStoreError:
-            continue
-        except LateStoreError:
-            raise
-        except UnansweredStoreError:
-            if not twice:
-                raise
-    return await attempt()

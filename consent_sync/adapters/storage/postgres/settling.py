@@ -9,7 +9,6 @@ from consent_sync.adapters.storage.postgres.accepting import link_values
 from consent_sync.adapters.storage.postgres.arrays import bytes_array, integer_array
 from consent_sync.adapters.storage.postgres.claims import Claim
 from consent_sync.domain.erasure import Marks
-from consent_sync.domain.identity import Subject
 from consent_sync.domain.moments import Micros
 from consent_sync.ports.store import Settlement
 
@@ -54,16 +53,14 @@ def start_values(starts: Sequence[Start], lease: Micros) -> dict[str, Any]:
     }
 
 
-def end_values(ends: Sequence[End], slot: int, marks: Marks) -> dict[str, Any]:
+def end_values(ends: Sequence[End], marks: Marks) -> dict[str, Any]:
     """Return the values of the statement `settle`."""
     settlements = [end.settlement for end in ends]
     summaries = [one.summary for one in settlements]
-    done = [(item, end) for end in ends for item in end.settlement.done]
-    moved = [(item, end, target) for end in ends for item, target in end.settlement.moved]
-    targets: list[Subject] = [target for _, _, target in moved]
+    done = [(item, n) for n, one in enumerate(settlements, 1) for item in one.done]
+    moved = [(item, n, to) for n, one in enumerate(settlements, 1) for item, to in one.moved]
     return {
         **turn_values([end.claim for end in ends]),
-        "slot": slot,
         "state": bytes_array([end.state for end in ends]),
         "record": bytes_array([end.record for end in ends]),
         "held": integer_array([one.held for one in summaries]),
@@ -77,21 +74,8 @@ def end_values(ends: Sequence[End], slot: int, marks: Marks) -> dict[str, Any]:
         "finished": integer_array([len(one.done) + len(one.moved) for one in settlements]),
         "intent": integer_array([end.claim.intent for end in ends]),
         "done": integer_array([item for item, _ in done]),
-        "done_person": bytes_array([end.claim.person for _, end in done]),
+        "done_place": integer_array([n for _, n in done]),
         "moved": integer_array([item for item, _, _ in moved]),
-        "moved_person": bytes_array([end.claim.person for _, end, _ in moved]),
-        **link_values(targets, marks),
+        "moved_place": integer_array([n for _, n, _ in moved]),
+        **link_values([target for _, _, target in moved], marks),
     }
-
-
-def apart(ends: Sequence[End]) -> list[list[End]]:
-    """Split ends so that no statement moves items to a person whose turn it ends as well."""
-    persons = {end.settlement.subject for end in ends}
-    together: list[End] = []
-    alone: list[list[End]] = []
-    for end in ends:
-        if any(target in persons for _, target in end.settlement.moved):
-            alone.append([end])
-        else:
-            together.append(end)
-    return [*([together] if together else []), *alone]

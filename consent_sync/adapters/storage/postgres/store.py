@@ -17,10 +17,10 @@ from consent_sync.adapters.storage.postgres.accepting import (
 from consent_sync.adapters.storage.postgres.arrays import bytes_array, integer_array
 from consent_sync.adapters.storage.postgres.burying import Gravedigger
 from consent_sync.adapters.storage.postgres.claims import begin_writing
-from consent_sync.adapters.storage.postgres.connections import Values
+from consent_sync.adapters.storage.postgres.connections import Values, repeated
 from consent_sync.adapters.storage.postgres.errors import explained
 from consent_sync.adapters.storage.postgres.migrate import migrate
-from consent_sync.adapters.storage.postgres.opened import Opened, repeated
+from consent_sync.adapters.storage.postgres.opened import Opened
 from consent_sync.adapters.storage.postgres.reading import Looking
 from consent_sync.adapters.storage.postgres.settling import End, Start
 from consent_sync.adapters.storage.postgres.taking import Lease
@@ -88,7 +88,7 @@ class PostgresStore(Looking):
     async def check(self) -> None:
         """Commit something and read; raise StoreError when that does not work."""
         opened = self._opened()
-        await opened.work.rows("nothing", {"slot": opened.slot})
+        await opened.work.rows("nothing", {})
         await self.status()
 
     # --- the door ---
@@ -103,7 +103,7 @@ class PostgresStore(Looking):
         """Keep a refused request and return its number."""
         opened = self._opened()
         with explained():
-            values = refused_values(request, opened.slot)
+            values = refused_values(request)
         [[number]] = await opened.look.rows("refuse", values)
         return int(number)
 
@@ -111,8 +111,9 @@ class PostgresStore(Looking):
         """Queue a stored event again; raise AbsentError when there is none of that number."""
         opened = self._opened()
         with explained():
-            values = replay_values(number, subjects, received_at, opened.slot, self._marks)
-        if not await opened.look.rows("replay", values):
+            values = replay_values(number, subjects, received_at, self._marks)
+        [[found]] = await opened.look.rows("replay", values)
+        if not found:
             raise AbsentError(f"there is no event number {number}")
         opened.bell.set()
 
@@ -124,11 +125,8 @@ class PostgresStore(Looking):
         asked_at = elapsed_seconds()
         # Chosen here, so that two claims never share it, whatever is restored or made anew.
         fence = secrets.randbits(63)
-        persons = await opened.taking.persons(limit, fence)
-        if not persons:
-            return []
         lease = Lease(fence, asked_at + self._lease_seconds, self._lease_seconds)
-        found = await opened.taking.turns(persons, lease)
+        found = await opened.taking.turns(limit, lease)
         for claim, _ in found:
             opened.claims.add(claim)
         return [turn for _, turn in found]
@@ -212,7 +210,7 @@ class PostgresStore(Looking):
     async def bury(self, burial: Burial) -> Removed:
         """Keep tombstones and remove these persons; their turns under way cannot be recorded."""
         opened = self._opened()
-        return await Gravedigger(opened.look, opened.slot).bury(burial)
+        return await Gravedigger(opened.look).bury(burial)
 
     async def lift(self, marks: Sequence[bytes], at: Micros) -> int:
         """Let whoever has these tombstones come back; return how many were in force."""

@@ -2,14 +2,15 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, Final
 
 import structlog
 
 from consent_sync.adapters.storage.codec import decode_state, decode_writes
-from consent_sync.adapters.storage.postgres.arrays import bytes_array
 from consent_sync.adapters.storage.postgres.claims import Claim
-from consent_sync.adapters.storage.postgres.connections import Database
+from consent_sync.adapters.storage.postgres.connections import Database, repeated
 from consent_sync.adapters.storage.postgres.reading import stored_items
 from consent_sync.domain.errors import StoreError
 from consent_sync.domain.identity import Subject
@@ -34,40 +35,31 @@ class Lease:
 
 
 class Taking:
-    """Claims lanes and reads the turns, in two steps of which each is a transaction."""
+    """Claims lanes and reads the turns."""
 
     def __init__(self, database: Database, lease_seconds: float) -> None:
         self._database = database
         self._lease = round(lease_seconds * SECOND)
 
-    async def persons(self, limit: int, fence: int) -> list[bytes]:
-        """Claim up to `limit` due persons, oldest first; raise StoreError."""
-        values = {"limit": limit, "lease": self._lease, "fence": fence}
-        rows = await self._database.rows("claim", values)
-        return [person for _, _, person in sorted(rows)]
+    async def turns(self, limit: int, lease: Lease) -> list[tuple[Claim, Turn]]:
+        """Claim up to `limit` due persons, oldest first; one that is damaged is set aside.
 
-    async def turns(self, persons: Sequence[bytes], lease: Lease) -> list[tuple[Claim, Turn]]:
-        """Read the turns of persons that were claimed; one that is damaged is set aside."""
-        asked = {"persons": bytes_array(persons), "fence": lease.fence}
-        heads, rows = await self._database.several(
-            [("turn_heads", asked), ("turn_items", {**asked, "limit": TURN_ITEMS})]
-        )
-        items: dict[bytes, list[Any]] = {}
-        for person, *item in rows:
-            items.setdefault(person, []).append(item)
-        places = {person: place for place, person in enumerate(persons)}
-        heads.sort(key=lambda head: places[head[0]])
-        return list(_read(heads, items, lease))
+        Raises StoreError.
+        """
+        values = {"limit": limit, "lease": self._lease, "fence": lease.fence, "items": TURN_ITEMS}
+        # A claim whose answer was lost stays claimed until its lease ends.
+        rows = await repeated(lambda: self._database.rows("claim", values))
+        return list(_read(rows, lease))
 
 
-def _read(
-    heads: Sequence[Any], items: dict[bytes, list[Any]], lease: Lease
-) -> Iterable[tuple[Claim, Turn]]:
-    for person, mapping, name, state, attempts, since, writes, intent in heads:
+def _read(rows: Sequence[Any], lease: Lease) -> Iterable[tuple[Claim, Turn]]:
+    for person, group in groupby(rows, key=itemgetter(0)):
+        found = list(group)
+        _, _, mapping, name, state, attempts, since, writes, intent, *_ = found[0]
         subject = Subject(mapping.decode(), name.decode())
-        waiting = stored_items(items.get(person, ()))
+        waiting = stored_items([row[9:] for row in found if row[9] is not None])
         ids = frozenset([item.id for item in waiting])
-        claim = Claim(subject, person, lease.fence, lease.expires, lease.seconds, ids, intent)
+        claim = Claim(subject, person, lease.fence, lease.expires, lease.seconds, ids, intent or 0)
         try:
             turn = Turn(
                 subject,

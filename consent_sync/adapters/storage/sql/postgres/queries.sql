@@ -3,110 +3,12 @@
 -- holds no lock. Rows of lanes are locked in the order of their persons, everywhere.
 
 -- name: accept
--- Store what is new, let it wait for its persons, and make their turns due.
--- `asks` marks an event that is new only if one of its persons has no equal one waiting untaken.
-WITH asked AS MATERIALIZED (
-    SELECT *
-    FROM unnest(
-        %(source)s::text[], %(mapping)s::bytea[], %(type)s::bytea[], %(at)s::bigint[],
-        %(key)s::bytea[], %(repeat_key)s::bytea[], %(asks)s::bigint[], %(body)s::bytea[]
-    ) WITH ORDINALITY AS a (source, mapping, type, at, key, repeat_key, asks, body, n)
-),
-named AS MATERIALIZED (
-    SELECT
-        l.*,
-        EXISTS (
-            SELECT FROM consent_sync.tombstone
-            WHERE mark IN (everywhere, own) AND lifted_at IS NULL
-        ) AS barred
-    FROM unnest(
-        %(link_n)s::bigint[], %(link_asks)s::bigint[],
-        %(link_key)s::bytea[], %(link_mapping)s::bytea[], %(link_person)s::bytea[],
-        %(link_everywhere)s::bytea[], %(link_own)s::bytea[]
-    ) WITH ORDINALITY AS l (n, asks, key, mapping, person, everywhere, own, place)
-),
-link AS MATERIALIZED (SELECT n, asks, key, mapping, person, place FROM named WHERE NOT barred),
--- Events about nobody but the erased: kept without what they say.
-emptied AS MATERIALIZED (SELECT n FROM named GROUP BY n HAVING bool_and(barred)),
-given AS MATERIALIZED (
-    SELECT nextval('consent_sync.event_id') AS id, asked.*
-    FROM asked
-    WHERE CASE
-        WHEN asks = 0 THEN
-            -- Together, because apart the second would be read from end to end each time.
-            NOT EXISTS (
-                SELECT FROM consent_sync.event WHERE event.key = asked.key
-                UNION ALL
-                SELECT FROM consent_sync.seen WHERE seen.key = asked.key
-            )
-        ELSE n IN (SELECT n FROM emptied) OR EXISTS (
-            SELECT FROM link
-            WHERE link.n = asked.n AND link.asks = 1 AND NOT EXISTS (
-                SELECT FROM consent_sync.item LEFT JOIN consent_sync.lane USING (person)
-                WHERE item.repeat_key = asked.repeat_key
-                AND item.person = link.key AND item.id > coalesce(lane.taken, 0)
-            )
-        )
-    END
-),
-fresh AS (
-    INSERT INTO consent_sync.event (id, source, mapping, type, received_at, key, problem, body)
-    SELECT
-        id, source, mapping, type, at, key,
-        CASE WHEN n IN (SELECT n FROM emptied) THEN 'erased'::bytea ELSE '' END,
-        CASE WHEN n IN (SELECT n FROM emptied) THEN '' ELSE body END
-    FROM given
-    -- In one order everywhere, or two replicas that get the same events wait for each other.
-    ORDER BY key
-    -- Another replica may store the same at this moment.
-    ON CONFLICT (key) DO NOTHING
-    RETURNING id
-),
-concerned AS MATERIALIZED (
-    SELECT given.id, given.at, given.repeat_key, link.*
-    FROM fresh JOIN given USING (id) JOIN link USING (n)
-),
-born AS (
-    INSERT INTO consent_sync.person (key, mapping, person)
-    SELECT DISTINCT ON (key) key, mapping, person FROM concerned ORDER BY key
-    ON CONFLICT (key) DO NOTHING
-    RETURNING person
-),
-waits AS (
-    INSERT INTO consent_sync.item (event, person, received_at, repeat_key)
-    SELECT id, key, at, repeat_key FROM concerned ORDER BY place
-    RETURNING id, person
-),
-arrivals AS MATERIALIZED (
-    SELECT person, count(*) AS many, min(id) AS place FROM waits GROUP BY person
-),
-lanes AS (
-    INSERT INTO consent_sync.lane (person, next_at, place, pending, arrived)
-    SELECT person, consent_sync.now_micros(), place, many, many FROM arrivals ORDER BY person
-    ON CONFLICT (person) DO UPDATE SET
-        pending = lane.pending + excluded.pending,
-        arrived = lane.arrived + excluded.arrived,
-        next_at = CASE
-            WHEN lane.fence IS NULL THEN least(lane.next_at, excluded.next_at)
-            ELSE lane.next_at
-        END
-    RETURNING person, pending
-),
-counted AS (
-    INSERT INTO consent_sync.tally (slot, name, value)
-    SELECT %(slot)s::integer, name, value
-    FROM (
-        SELECT 'events:' || source, count(*) FROM fresh JOIN given USING (id) GROUP BY source
-        UNION ALL
-        SELECT 'persons', count(*) FROM born WHERE substr(person, 1, 1) <> '\x00'
-        UNION ALL
-        SELECT 'waiting', count(*) FROM lanes JOIN arrivals USING (person) WHERE pending = many
-    ) AS counts (name, value)
-    WHERE value <> 0
-    ORDER BY name
-    ON CONFLICT (slot, name) DO UPDATE SET value = tally.value + excluded.value
-)
-SELECT n FROM fresh JOIN given USING (id);
+-- Store what is new and let it wait for its persons; the places of what is new.
+SELECT consent_sync.accept(
+    %(source)s, %(mapping)s, %(type)s, %(at)s, %(key)s, %(repeat_key)s, %(asks)s, %(body)s,
+    %(link_n)s, %(link_asks)s, %(link_key)s,
+    %(link_mapping)s, %(link_person)s, %(link_everywhere)s, %(link_own)s
+);
 
 -- name: refuse
 -- Keep a refused request.
@@ -119,129 +21,21 @@ WITH kept AS (
 ),
 counted AS (
     INSERT INTO consent_sync.tally (slot, name, value)
-    VALUES (%(slot)s, 'refused:' || %(source)s::text, 1)
+    VALUES (mod(pg_backend_pid(), 64), 'refused:' || %(source)s::text, 1)
     ON CONFLICT (slot, name) DO UPDATE SET value = tally.value + 1
 )
 SELECT id FROM kept;
 
 -- name: replay
--- Let a stored event wait again for these persons, unless it still does; a refused one is accepted.
-WITH found AS MATERIALIZED (
-    SELECT id, source, status FROM consent_sync.event WHERE id = %(number)s FOR UPDATE
-),
-turned AS (
-    UPDATE consent_sync.event SET status = 0, problem = ''
-    FROM found WHERE event.id = found.id AND found.status <> 0
-    RETURNING event.source
-),
-asked AS MATERIALIZED (
-    SELECT l.*
-    FROM found, unnest(
-        %(link_key)s::bytea[], %(link_mapping)s::bytea[], %(link_person)s::bytea[],
-        %(link_everywhere)s::bytea[], %(link_own)s::bytea[]
-    ) WITH ORDINALITY AS l (key, mapping, person, everywhere, own, place)
-    WHERE NOT EXISTS (
-        SELECT FROM consent_sync.tombstone WHERE mark IN (everywhere, own) AND lifted_at IS NULL
-    )
-),
-born AS (
-    INSERT INTO consent_sync.person (key, mapping, person)
-    SELECT DISTINCT ON (key) key, mapping, person FROM asked ORDER BY key
-    ON CONFLICT (key) DO NOTHING
-    RETURNING person
-),
-waits AS (
-    INSERT INTO consent_sync.item (event, person, received_at)
-    SELECT %(number)s, key, %(at)s FROM asked
-    WHERE NOT EXISTS (
-        SELECT FROM consent_sync.item AS own WHERE own.event = %(number)s AND own.person = asked.key
-    )
-    ORDER BY place
-    RETURNING id, person
-),
-arrivals AS MATERIALIZED (
-    SELECT person, count(*) AS many, min(id) AS place FROM waits GROUP BY person
-),
-lanes AS (
-    INSERT INTO consent_sync.lane (person, next_at, place, pending, arrived)
-    SELECT person, consent_sync.now_micros(), place, many, many FROM arrivals ORDER BY person
-    ON CONFLICT (person) DO UPDATE SET
-        pending = lane.pending + excluded.pending,
-        arrived = lane.arrived + excluded.arrived,
-        next_at = CASE
-            WHEN lane.fence IS NULL THEN least(lane.next_at, excluded.next_at)
-            ELSE lane.next_at
-        END
-    RETURNING person, pending
-),
-counted AS (
-    INSERT INTO consent_sync.tally (slot, name, value)
-    SELECT %(slot)s::integer, name, value
-    FROM (
-        SELECT 'events:' || source, 1 FROM turned
-        UNION ALL
-        SELECT 'refused:' || source, -1 FROM turned
-        UNION ALL
-        SELECT 'persons', count(*) FROM born WHERE substr(person, 1, 1) <> '\x00'
-        UNION ALL
-        SELECT 'waiting', count(*) FROM lanes JOIN arrivals USING (person) WHERE pending = many
-    ) AS counts (name, value)
-    WHERE value <> 0
-    ORDER BY name
-    ON CONFLICT (slot, name) DO UPDATE SET value = tally.value + excluded.value
-)
-SELECT id FROM found;
+-- Let a stored event wait again for these persons; whether there is one.
+SELECT consent_sync.replay(
+    %(number)s, %(at)s,
+    %(link_key)s, %(link_mapping)s, %(link_person)s, %(link_everywhere)s, %(link_own)s
+);
 
 -- name: claim
--- Take the oldest due lanes that nobody else is taking; the lease starts now.
-WITH due AS MATERIALIZED (
-    SELECT person, next_at AS due_at, place
-    FROM consent_sync.lane
-    WHERE next_at <= consent_sync.now_micros()
-    ORDER BY next_at, place
-    LIMIT %(limit)s
-    FOR UPDATE SKIP LOCKED
-)
-UPDATE consent_sync.lane SET
-    next_at = consent_sync.now_micros() + %(lease)s,
-    fence = %(fence)s,
-    taken = (SELECT last_value FROM consent_sync.item_id),
-    arrived = 0,
-    uneasy = false
-FROM due
-WHERE lane.person = due.person
-RETURNING due.due_at, due.place, lane.person;
-
--- name: turn_heads
--- What claimed turns start from. Apart from the claim, because only a view of the database taken
--- after the claim is sure to hold what the turn before has left.
-SELECT
-    lane.person, person.mapping, person.person, person.state,
-    lane.attempts, lane.first_failed_at,
-    ARRAY(
-        SELECT intent.body FROM consent_sync.intent
-        WHERE intent.person = lane.person ORDER BY intent.id
-    ),
-    coalesce((SELECT max(intent.id) FROM consent_sync.intent WHERE intent.person = lane.person), 0)
-FROM unnest(%(persons)s::bytea[]) AS wanted (person)
-JOIN consent_sync.lane ON lane.person = wanted.person AND lane.fence = %(fence)s
-JOIN consent_sync.person ON person.key = wanted.person;
-
--- name: turn_items
--- What waits for claimed turns, each one's oldest first and up to a limit.
-SELECT
-    item.person,
-    item.id, item.received_at, event.id, event.source, event.mapping, event.type, event.body
-FROM unnest(%(persons)s::bytea[]) AS wanted (person)
-JOIN consent_sync.lane ON lane.person = wanted.person AND lane.fence = %(fence)s
-CROSS JOIN LATERAL (
-    SELECT own.* FROM consent_sync.item AS own
-    WHERE own.person = wanted.person AND own.id <= lane.taken
-    ORDER BY own.id
-    LIMIT %(limit)s
-) AS item
-JOIN consent_sync.event ON event.id = item.event
-ORDER BY item.id;
+-- Take due lanes, and read what waits for their persons.
+SELECT * FROM consent_sync.claim(%(limit)s, %(lease)s, %(fence)s, %(items)s);
 
 -- name: next_due
 -- In how many microseconds the next lane is due.
@@ -276,211 +70,27 @@ WHERE lane.person = mine.person
 RETURNING lane.person;
 
 -- name: announce
--- Remember writes that are about to be sent, and keep what led to them; only where the turn still
--- has its lease, which starts anew.
-WITH given AS MATERIALIZED (
-    SELECT *
-    FROM unnest(
-        %(person)s::bytea[], %(fence)s::bigint[],
-        %(writes)s::bytea[], %(state)s::bytea[], %(record)s::bytea[]
-    ) AS g (person, fence, writes, state, record)
-),
-mine AS MATERIALIZED (
-    SELECT given.*, person.record AS previous
-    FROM given
-    JOIN consent_sync.lane ON lane.person = given.person AND lane.fence = given.fence
-    JOIN consent_sync.person ON person.key = given.person
-    ORDER BY lane.person
-    FOR UPDATE OF lane
-),
-leased AS (
-    UPDATE consent_sync.lane SET next_at = consent_sync.now_micros() + %(lease)s
-    FROM mine WHERE lane.person = mine.person
-),
-records AS (
-    INSERT INTO consent_sync.ledger (person, previous, body)
-    SELECT person, previous, record FROM mine WHERE record IS NOT NULL
-    RETURNING id, person
-),
-seen AS (
-    UPDATE consent_sync.person SET state = mine.state, record = records.id
-    FROM mine JOIN records USING (person)
-    WHERE person.key = mine.person
-),
-forgotten AS (
-    DELETE FROM consent_sync.intent USING mine
-    WHERE intent.person = mine.person AND mine.record IS NOT NULL
-),
-noted AS (
-    INSERT INTO consent_sync.intent (person, fence, body) SELECT person, fence, writes FROM mine
-)
-SELECT person FROM mine;
+-- Remember writes that are about to be sent: the places of turns that still have their lease, and of
+-- those whose lease started anew.
+SELECT kept, extended FROM consent_sync.announce(
+    %(person)s, %(fence)s, %(writes)s, %(state)s, %(record)s, %(lease)s
+);
 
 -- name: settle
--- Record how turns ended, only where they still have their lease. `delay` is empty where a turn
--- need not come again by itself; `finished` counts the items done and moved, `handed` those handed
--- out; `intent` is the newest announcement that the turn knew.
-WITH given AS MATERIALIZED (
-    SELECT *
-    FROM unnest(
-        %(person)s::bytea[], %(fence)s::bigint[], %(state)s::bytea[], %(record)s::bytea[],
-        %(held)s::bigint[], %(failed)s::bigint[], %(optout)s::bigint[], %(profile)s::bytea[],
-        %(delay)s::bigint[], %(attempts)s::bigint[], %(first_failed_at)s::bigint[],
-        %(handed)s::bigint[], %(finished)s::bigint[], %(intent)s::bigint[]
-    ) WITH ORDINALITY AS g (
-        person, fence, state, record, held, failed, optout, profile,
-        delay, attempts, first_failed_at, handed, finished, intent, n
-    )
-),
-mine AS MATERIALIZED (
-    SELECT
-        given.*,
-        person.record AS previous, person.held AS was_held, person.failed AS was_failed,
-        lane.pending, lane.arrived, lane.uneasy
-    FROM given
-    JOIN consent_sync.lane ON lane.person = given.person AND lane.fence = given.fence
-    JOIN consent_sync.person ON person.key = given.person
-    ORDER BY lane.person
-    FOR UPDATE OF lane
-),
-ended AS MATERIALIZED (
-    SELECT
-        mine.*,
-        pending - finished AS remaining,
-        delay IS NULL AND pending = finished AND NOT uneasy AS over,
-        -- With a due moment and progress the rest of a long line is due; without any, only what
-        -- came meanwhile is, or a person with a long line would be tried again without a pause.
-        uneasy OR CASE
-            WHEN delay IS NULL THEN pending > finished
-            WHEN finished > 0 THEN pending > handed
-            ELSE arrived > 0
-        END AS at_once
-    FROM mine
-),
-records AS (
-    INSERT INTO consent_sync.ledger (person, previous, body)
-    SELECT person, previous, record FROM ended WHERE record IS NOT NULL ORDER BY n
-    RETURNING id, person
-),
-kept AS (
-    UPDATE consent_sync.person SET
-        state = ended.state,
-        record = coalesce(records.id, ended.previous),
-        turn = ended.fence,
-        held = ended.held,
-        failed = ended.failed,
-        optout_waiting_since = ended.optout,
-        profile = ended.profile
-    FROM ended LEFT JOIN records USING (person)
-    WHERE person.key = ended.person
-),
-finished AS (
-    DELETE FROM consent_sync.item
-    USING unnest(%(done)s::bigint[], %(done_person)s::bytea[]) AS done (id, person)
-    JOIN ended USING (person)
-    WHERE item.id = done.id
-),
-asked AS MATERIALIZED (
-    SELECT
-        move.*,
-        EXISTS (
-            SELECT FROM consent_sync.tombstone
-            WHERE mark IN (everywhere, own) AND lifted_at IS NULL
-        ) AS barred
-    FROM unnest(
-        %(moved)s::bigint[], %(moved_person)s::bytea[],
-        %(link_key)s::bytea[], %(link_mapping)s::bytea[], %(link_person)s::bytea[],
-        %(link_everywhere)s::bytea[], %(link_own)s::bytea[]
-    ) AS move (id, person, target, target_mapping, target_person, everywhere, own)
-    JOIN ended USING (person)
-),
-moves AS MATERIALIZED (SELECT * FROM asked WHERE NOT barred),
--- Items that turn out to be of somebody who was erased: nobody waits for them any more.
-let_go AS (
-    DELETE FROM consent_sync.item USING asked WHERE asked.barred AND item.id = asked.id
-    RETURNING item.id, item.event
-),
-emptied AS (
-    UPDATE consent_sync.event SET body = '', problem = 'erased'
-    FROM let_go
-    WHERE event.id = let_go.event AND NOT EXISTS (
-        SELECT FROM consent_sync.item AS other
-        WHERE other.event = let_go.event AND other.id <> let_go.id
-    )
-),
-born AS (
-    INSERT INTO consent_sync.person (key, mapping, person)
-    SELECT DISTINCT ON (target) target, target_mapping, target_person FROM moves ORDER BY target
-    ON CONFLICT (key) DO NOTHING
-    RETURNING person
-),
-moved AS (
-    UPDATE consent_sync.item SET id = nextval('consent_sync.item_id'), person = moves.target
-    FROM moves WHERE item.id = moves.id
-    RETURNING item.id, item.person
-),
-arrivals AS MATERIALIZED (
-    SELECT person, count(*) AS many, min(id) AS place FROM moved GROUP BY person
-),
-lanes AS (
-    INSERT INTO consent_sync.lane (person, next_at, place, pending, arrived)
-    SELECT person, consent_sync.now_micros(), place, many, many FROM arrivals ORDER BY person
-    ON CONFLICT (person) DO UPDATE SET
-        pending = lane.pending + excluded.pending,
-        arrived = lane.arrived + excluded.arrived,
-        next_at = CASE
-            WHEN lane.fence IS NULL THEN least(lane.next_at, excluded.next_at)
-            ELSE lane.next_at
-        END
-    RETURNING person, pending
-),
-forgotten AS (
-    DELETE FROM consent_sync.intent USING ended
-    WHERE intent.person = ended.person
-    AND (intent.fence = ended.fence OR intent.id <= ended.intent)
-),
-gone AS (
-    DELETE FROM consent_sync.lane USING ended WHERE lane.person = ended.person AND ended.over
-),
-again AS (
-    UPDATE consent_sync.lane SET
-        next_at = consent_sync.now_micros() + CASE
-            WHEN ended.at_once THEN 0 ELSE coalesce(ended.delay, 0)
-        END,
-        fence = NULL,
-        taken = 0,
-        arrived = 0,
-        pending = ended.remaining,
-        attempts = ended.attempts,
-        first_failed_at = ended.first_failed_at
-    FROM ended
-    WHERE lane.person = ended.person AND NOT ended.over
-),
-counted AS (
-    INSERT INTO consent_sync.tally (slot, name, value)
-    SELECT %(slot)s::integer, name, sum(value)
-    FROM (
-        SELECT 'held', sum(held - was_held) FROM ended
-        UNION ALL
-        SELECT 'failed', sum(failed - was_failed) FROM ended
-        UNION ALL
-        SELECT 'waiting', -count(*) FROM ended WHERE finished > 0 AND remaining = 0
-        UNION ALL
-        SELECT 'waiting', count(*) FROM lanes JOIN arrivals USING (person) WHERE pending = many
-        UNION ALL
-        SELECT 'persons', count(*) FROM born WHERE substr(person, 1, 1) <> '\x00'
-    ) AS counts (name, value)
-    GROUP BY name
-    HAVING sum(value) <> 0
-    ORDER BY name
-    ON CONFLICT (slot, name) DO UPDATE SET value = tally.value + excluded.value
-)
-SELECT person FROM ended;
+-- Record how turns ended; the places of those that still had their lease.
+SELECT consent_sync.settle(
+    %(person)s, %(fence)s, %(state)s, %(record)s,
+    %(held)s, %(failed)s, %(optout)s, %(profile)s,
+    %(delay)s, %(attempts)s, %(first_failed_at)s,
+    %(handed)s, %(finished)s, %(intent)s,
+    %(done)s, %(done_place)s, %(moved)s, %(moved_place)s,
+    %(link_key)s, %(link_mapping)s, %(link_person)s, %(link_everywhere)s, %(link_own)s
+);
 
 -- name: settled_turns
--- Which of these turns were settled, asked when no answer came.
-SELECT person.key
-FROM unnest(%(person)s::bytea[], %(fence)s::bigint[]) AS given (person, fence)
+-- The places of those of these turns that were settled, asked when no answer came.
+SELECT given.n
+FROM unnest(%(person)s::bytea[], %(fence)s::bigint[]) WITH ORDINALITY AS given (person, fence, n)
 JOIN consent_sync.person ON person.key = given.person AND person.turn = given.fence;
 
 -- name: assert_again
@@ -502,7 +112,7 @@ ON CONFLICT (person) DO UPDATE SET
 
 -- name: nothing
 -- Commit something of no consequence, to know that it works.
-INSERT INTO consent_sync.tally (slot, name, value) VALUES (%(slot)s, 'checks', 1)
+INSERT INTO consent_sync.tally (slot, name, value) VALUES (mod(pg_backend_pid(), 64), 'checks', 1)
 ON CONFLICT (slot, name) DO UPDATE SET value = tally.value + 1;
 
 -- name: person_state
@@ -768,7 +378,7 @@ emptied AS (
 ),
 counted AS (
     INSERT INTO consent_sync.tally (slot, name, value)
-    SELECT %(slot)s::integer, name, value
+    SELECT mod(pg_backend_pid(), 64), name, value
     FROM (
         SELECT 'held', -sum(held) FROM who
         UNION ALL
