@@ -118,18 +118,18 @@ def _turns(effort: Effort, folder: Path, server: "Server") -> str:
         for replicas, goal in _REPLICAS.items()
     }
     for number in range(effort.rounds):
-        theirs = _bare(effort, folder)
-        one = _drain(1, effort, folder, server)
+        theirs = bare_loop(effort, folder)
+        one = drain(1, effort, folder, server)
         bare.add(one, theirs)
         for replicas, row in shares.items():
-            row.add(_drain(replicas, effort, folder, server), one)
+            row.add(drain(replicas, effort, folder, server), one)
         last = " ".join(f"{row.ratios[-1]:.2f}" for row in (bare, *shares.values()))
         effort.say(f"postgres, round {number + 1}: turns: {last}")
     name = f"Turns on PostgreSQL, Actito answers after {_LATENCY_MS} ms, 32 at a time each"
     return table(name, [bare, *shares.values()])
 
 
-def _bare(effort: Effort, folder: Path) -> float:
+def bare_loop(effort: Effort, folder: Path) -> float:
     run, people = token_hex(4), effort.people
     with actito(folder, run, people=people, latency_ms=_LATENCY_MS) as platform:
         words = [f"--actito={platform}", f"--run={run}", f"--people={people}"]
@@ -139,7 +139,7 @@ def _bare(effort: Effort, folder: Path) -> float:
     return people / took["seconds"]
 
 
-def _drain(replicas: int, effort: Effort, folder: Path, server: "Server") -> float:
+def drain(replicas: int, effort: Effort, folder: Path, server: "Server") -> float:
     """Let replicas take the turns that wait; return people per second from start to end.
 
     Raises RuntimeError when a profile is still subscribed, or when there was a call too many.

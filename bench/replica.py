@@ -18,7 +18,8 @@ async def _take(options: argparse.Namespace) -> None:
         database_url=options.url,
         actito_calls_per_minute="0",
         actito_max_concurrency=str(options.concurrency),
-        turns_concurrency=str(options.concurrency),
+        # As beside SQLite: more turns than calls, because a turn has other things to do, too.
+        turns_concurrency=str(4 * options.concurrency),
         sweep_every_hours="0",
     )
     worker = application.worker
