@@ -257,3 +257,10 @@ async def test_a_restore_elsewhere_keeps_followers_going(
     new = [number for number, _, _ in await store.recent(after=old, limit=9)]
 
     assert (old, new) == (1, [2])
+
+
+def test_every_step_of_the_layout_has_a_number_of_its_own() -> None:
+    """Two steps of one number would leave out the second where the first has been taken."""
+    numbers = [step.number for step in migrations()]
+
+    assert numbers == list(range(1, len(numbers) + 1))
