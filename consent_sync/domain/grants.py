@@ -72,16 +72,15 @@ def newer_than_list(
 def to_be_read(
     side: Side, sources: Sequence[Statement], looked: frozenset[Side], context: Context
 ) -> Side | None:
-    """Return the side to read before these agreements raise one: that one first, then their own.
+    """Return the side to read before these agreements may raise one, if any is left to read.
 
-    Their own only where they have waited, for a profile or for a platform: they may have been
-    taken back meanwhile, and the webhook of that may be lost.
+    Agreements that have waited, for a profile or for a platform, are looked for on their own side
+    first: they may have been taken back meanwhile, and the webhook of that may be lost. The side
+    to be raised comes last, as close to its write as can be.
     """
-    if side not in looked:
-        return side
     others = [said for said in sources if said.side is not side]
-    if not others or any(said.side in looked for said in others):
-        return None
-    newest = max(others, key=lambda said: said.not_after)
-    waited = context.now - newest.not_after > context.rules.late_after
-    return newest.side if waited else None
+    if others and not any(said.side in looked for said in others):
+        newest = max(others, key=lambda said: said.not_after)
+        if context.now - newest.not_after > context.rules.late_after:
+            return newest.side
+    return None if side in looked else side
