@@ -1,6 +1,6 @@
 """Counters and gauges for Prometheus; labels are words of ours, never anything about a person."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from collections.abc import Mapping as MappingView
 from functools import cache
 from typing import Final
@@ -71,6 +71,7 @@ class Metrics:
             "differing_persons", "People found to differ since the last sweep began or went on"
         )
         self._swept_at = self._gauge("swept_timestamp_seconds", "When the last sweep ended")
+        self._alerts = self._gauge("alert_raised", "1 while the alert is raised", "alert", "about")
         self._gauge("build_info", "The running version", "version").labels(version).set(1)
         self._stored = {side: self._events.labels(side, "accepted") for side in Side}
         self._known = {side: self._events.labels(side, "duplicate") for side in Side}
@@ -142,6 +143,12 @@ class Metrics:
         self._swept.set(compared)
         self._differing.set(differing)
         self._swept_at.set(now / SECOND)
+
+    def alerts(self, alerts: Iterable[tuple[str, str, bool]]) -> None:
+        """Set which alerts are raised: name, what it is about, and whether it is."""
+        self._alerts.clear()
+        for name, about, raised in alerts:
+            self._alerts.labels(name, about).set(raised)
 
     def text(self) -> bytes:
         """Return everything in Prometheus' text format."""

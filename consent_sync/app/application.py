@@ -14,6 +14,7 @@ from consent_sync.adapters.metrics import Metrics
 from consent_sync.adapters.telemetry import Fingerprint
 from consent_sync.app.accounts import ActitoAccounts, DidomiAccounts
 from consent_sync.app.activation import Activation
+from consent_sync.app.alerting import Alerting
 from consent_sync.app.database import Reader
 from consent_sync.app.erasing import Erasing
 from consent_sync.app.fading import Fading
@@ -73,6 +74,7 @@ class Application:
     sweeping: Sweeping
     erasing: Erasing
     fading: Fading
+    alerting: Alerting
     reader: Reader | None = None
     duty: Duty = Duty.ALL
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
@@ -93,6 +95,7 @@ class Application:
         self._tasks = [
             asyncio.create_task(self.activation.watch(self._tell), name="mappings"),
         ]
+        self.alerting.begin()
         if self.duty is not Duty.INTAKE:
             self._tasks.append(asyncio.create_task(self.worker.run(), name="worker"))
             self.sweeping.begin()
@@ -121,7 +124,11 @@ class Application:
         """Finish the turns under way, close the store and every connection."""
         await self.finish_turns()
         await asyncio.gather(
-            self.recovering.stop(), self.sweeping.stop(), self.erasing.stop(), self.fading.stop()
+            self.recovering.stop(),
+            self.sweeping.stop(),
+            self.erasing.stop(),
+            self.fading.stop(),
+            self.alerting.stop(),
         )
         for task in self._tasks:
             task.cancel()

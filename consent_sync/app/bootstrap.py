@@ -27,6 +27,7 @@ from consent_sync.app.accounts import (
     owner,
 )
 from consent_sync.app.activation import Activation
+from consent_sync.app.alerting import alerting_of
 from consent_sync.app.application import Application, Duty
 from consent_sync.app.database import (
     MEMORY,
@@ -182,12 +183,14 @@ async def build(
             mappings=mappings,
             notebook=None if settings.database_url == MEMORY else notebook_of(settings, "sweep"),
             door=OwnDoor(intake),
+            board=store,
             clock=clock,
             metrics=metrics,
             every=round(settings.sweep_every_hours * HOUR),
             repairs=settings.sweep_repair,
         ),
         erasing=Erasing(erasure),
+        alerting=alerting_of(settings, store, mappings, clock, metrics, session, observer.call),
         fading=Fading(Retention(store, clock, round(settings.keep_contents_days * 24 * HOUR))),
         reader=None if settings.database_url == MEMORY else reader_of_database(settings),
         duty=duty,

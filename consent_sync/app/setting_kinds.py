@@ -1,5 +1,6 @@
 """From the text of a variable to its value: each function raises `ValueError` with what it expected."""
 
+import base64
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -114,6 +115,36 @@ def web_url(value: str) -> str:
     if parts.username or parts.password:
         raise ValueError("an address without a user name and a password")
     return value.rstrip("/")
+
+
+def web_urls(value: str) -> tuple[str, ...]:
+    """Return addresses between commas; never repeats one in what it raises: it may hold a token."""
+    urls = several(value)
+    for number, url in enumerate(urls, 1):
+        parts = _split(url)
+        good = parts is not None and parts.scheme in {"https", "http"} and parts.hostname
+        if parts is None or not good or parts.username or parts.password or parts.fragment:
+            raise ValueError(
+                "addresses that start with https://, without a user name, a password and `#`, "
+                f"which entry {number} is not"
+            )
+    return urls
+
+
+def signing_secrets(value: str) -> tuple[str, ...]:
+    """Return secrets of Standard Webhooks: `whsec_` and the base64 of 24 to 64 bytes."""
+    secrets = several(value)
+    for number, secret in enumerate(secrets, 1):
+        prefix, _, encoded = secret.partition("_")
+        try:
+            size = len(base64.b64decode(encoded, validate=True))
+        except ValueError:
+            size = 0
+        if prefix != "whsec" or not 24 <= size <= 64:
+            raise ValueError(
+                f"whsec_ and the base64 of 24 to 64 bytes made by chance, which entry {number} is not"
+            )
+    return secrets
 
 
 def database_url(value: str) -> str:

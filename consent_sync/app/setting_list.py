@@ -200,6 +200,30 @@ class Declared:
         Spec("0.25", kinds.share, "share of the calls to Actito that comparing may use"),
     ]
 
+    alert_webhook_urls: Annotated[
+        tuple[str, ...],
+        Spec("", kinds.web_urls, "where alerts are sent", secret=True, unset=()),
+    ]
+    alert_webhook_secrets: Annotated[
+        tuple[str, ...],
+        Spec(
+            "",
+            kinds.signing_secrets,
+            "secrets that alerts are signed with, each whsec_ and base64",
+            secret=True,
+            unset=(),
+        ),
+    ]
+    alert_every_seconds: Annotated[
+        float, Spec("30", kinds.span, "how often is looked for what is worth an alert; 0 = never")
+    ]
+    alert_silent_hours: Annotated[
+        float, Spec("24", kinds.span, "after so long a silent side is an alert; 0 = never")
+    ]
+    alert_optout_seconds: Annotated[
+        float, Spec("600", kinds.span, "after so long a waiting opt-out is an alert; 0 = never")
+    ]
+
     allow_unauthenticated: Annotated[
         bool,
         Spec("false", kinds.truth, "true: a webhook without any secret accepts every delivery"),

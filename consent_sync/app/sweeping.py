@@ -10,12 +10,13 @@ from consent_sync.adapters.metrics import Metrics
 from consent_sync.adapters.notebook import SqliteNotebook
 from consent_sync.domain.errors import ConsentSyncError, TemporaryError
 from consent_sync.domain.moments import SECOND, Micros
+from consent_sync.ports.board import Board
 from consent_sync.ports.clock import Clock
 from consent_sync.ports.door import Door
 from consent_sync.ports.mappings import MappingSource
 from consent_sync.services.comparison import Comparison, Eyes
 from consent_sync.services.scan import progress_from
-from consent_sync.services.sweep import Repair
+from consent_sync.services.sweep import Repair, note_sweep
 
 FIRST_AFTER_SECONDS: Final = 600.0
 """How long after a start the first round begins: what waited through the stop comes first."""
@@ -40,6 +41,7 @@ class Sweeping:
     mappings: MappingSource
     notebook: SqliteNotebook | None
     door: Door
+    board: Board
     clock: Clock
     metrics: Metrics
     every: Micros
@@ -91,6 +93,7 @@ class Sweeping:
         progress = await Comparison(self.eyes, mappings, notebook, on_found=repair.take).run()
         compared = sum(place.counts.compared for place in progress.places.values())
         tally = repair.tally
+        await note_sweep(self.board, tally.differing)
         self.metrics.swept(compared, tally.differing, self.clock.now())
         _log.info(
             "swept",

@@ -7,12 +7,16 @@ names only the profile asks for a look at it. The rules decide what follows.
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Final
 
 from consent_sync.domain.consent import Choice
 from consent_sync.domain.mapping import Mapping as MappingFile
 from consent_sync.domain.plan import HELD
+from consent_sync.ports.board import Board
 from consent_sync.ports.door import Door
 from consent_sync.services.scan import Found
+
+_NOTICE: Final = "swept"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,18 @@ class Tally:
     def plus(self, **more: int) -> "Tally":
         """Return the tally with these added."""
         return replace(self, **{name: getattr(self, name) + count for name, count in more.items()})
+
+
+async def note_sweep(board: Board, differing: int) -> None:
+    """Tell the other replicas and the next start what a whole sweep came to; raise StoreError."""
+    version, _ = await board.notice(_NOTICE)
+    await board.pin(_NOTICE, version, json.dumps(differing).encode())
+
+
+async def last_sweep(board: Board) -> int | None:
+    """Return how many people the last whole sweep found to differ, None before the first."""
+    _, body = await board.notice(_NOTICE)
+    return int(json.loads(body)) if body else None
 
 
 def weighed(found: Found) -> Tally:

@@ -216,7 +216,9 @@ def test_unknown_name_in_dotenv_is_pointed_out() -> None:
     )
 
 
-SECRETS = [spec.name for spec in specs() if spec.secret and spec.name != "API_TOKENS"]
+# These have a form of their own, so each has a test of its own.
+FORMED = {"API_TOKENS", "ALERT_WEBHOOK_URLS", "ALERT_WEBHOOK_SECRETS"}
+SECRETS = [spec.name for spec in specs() if spec.secret and spec.name not in FORMED]
 
 
 @pytest.mark.parametrize("name", SECRETS)
@@ -410,3 +412,48 @@ def test_one_setting_can_be_read_alone() -> None:
 def test_long_value_is_cut_when_shown() -> None:
     """A listing stays readable."""
     assert len(row(settings(MAPPINGS_DIR="m" * 200), "MAPPINGS_DIR")[0]) == 80
+
+
+SIGNING = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+
+def test_alerts_go_to_several_addresses() -> None:
+    """Addresses and secrets stand between commas; both are shown as secrets."""
+    urls = "https://on-call.example.com/hook?token=sesame, http://chat.example.com/x"
+    made = settings(ALERT_WEBHOOK_URLS=urls, ALERT_WEBHOOK_SECRETS=SIGNING)
+
+    assert made.alert_webhook_urls == tuple(urls.split(", "))
+    assert made.alert_webhook_secrets == (SIGNING,)
+    assert row(made, "ALERT_WEBHOOK_URLS")[0] == "********,********"
+    assert "sesame" not in f"{made!r}{made.rows()}{made.entries}{made.warnings}"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("ALERT_WEBHOOK_URLS", "https://on-call.example.com, sesame"),
+        ("ALERT_WEBHOOK_URLS", "https://u:sesame@on-call.example.com"),
+        ("ALERT_WEBHOOK_URLS", "ftp://sesame.example.com"),
+        ("ALERT_WEBHOOK_URLS", "https://sesame.example.com/#part"),
+        ("ALERT_WEBHOOK_URLS", "https://sesame.example.com:port/"),
+        ("ALERT_WEBHOOK_SECRETS", f"{SIGNING},open-sesame-1234"),
+        ("ALERT_WEBHOOK_SECRETS", "whsec_sesame"),
+        ("ALERT_WEBHOOK_SECRETS", "whsec_c2VzYW1l"),
+        ("ALERT_WEBHOOK_SECRETS", "whsec_" + "sesa" * 24),
+    ],
+)
+def test_wrong_addresses_and_secrets_of_alerts_are_refused(name: str, text: str) -> None:
+    """With what was expected, and without showing them."""
+    both = {"ALERT_WEBHOOK_URLS": "https://a.example.com", "ALERT_WEBHOOK_SECRETS": SIGNING}
+    problems = refused(**{**both, name: text})
+
+    assert any("expected" in one and name in one for one in problems)
+    assert "sesame" not in "".join(problems)
+
+
+def test_alerts_are_never_sent_without_a_signature() -> None:
+    """An address without a secret is refused at the start."""
+    assert refused(ALERT_WEBHOOK_URLS="https://a.example.com") == [
+        "CONSENT_SYNC_ALERT_WEBHOOK_SECRETS: found nothing, "
+        "expected a value, because CONSENT_SYNC_ALERT_WEBHOOK_URLS has one"
+    ]
