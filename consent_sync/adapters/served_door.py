@@ -16,12 +16,16 @@ _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 @dataclass(frozen=True, slots=True)
 class DoorKeys:
-    """What opens the webhooks of one account: a secret per side, or Didomi's client credentials."""
+    """What opens the webhooks of one account: a secret per side, or Didomi's client credentials.
+
+    `api_token` is an admin's, for what no platform sends.
+    """
 
     didomi_secret: str = ""
     actito_secret: str = ""
     client_id: str = ""
     client_secret: str = ""
+    api_token: str = ""
 
 
 class ServedDoor:
@@ -49,6 +53,12 @@ class ServedDoor:
         secret = self._keys_of(mapping).actito_secret
         headers = {"X-Webhook-Secret": secret} if secret else {}
         return await self._post(f"webhooks/actito/{mapping.name}", headers, bodies)
+
+    async def file(self, mapping: Mapping, bodies: Sequence[bytes]) -> int:
+        """Take in rows of a loaded file."""
+        token = self._keys_of(mapping).api_token
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        return await self._post(f"api/v1/choices/{mapping.name}", headers, bodies)
 
     def _keys_of(self, mapping: Mapping) -> DoorKeys:
         return self._keys.get(mapping.name, DoorKeys())

@@ -53,4 +53,5 @@ def _keys(settings: "Settings", mapping: "Mapping") -> "DoorKeys":
         actito_secret=next(iter(own.actito_webhook_secrets), ""),
         client_id=own.didomi_webhook_client_id,
         client_secret=own.didomi_webhook_client_secret,
+        api_token=next((one.token for one in settings.api_tokens if one.role == "admin"), ""),
     )

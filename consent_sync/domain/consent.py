@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
-from consent_sync.domain.identity import Side
+from consent_sync.domain.identity import Side, Source
 from consent_sync.domain.moments import Micros
 
 
@@ -56,10 +56,11 @@ class Statement:
 
     `dated` is the moment by which its own side orders it; `delay` is how long it was under way to
     us, as far as that is certain. `id` is stable: the same statement seen twice has the same id.
+    `side` is the platform it was made on, or a desk: a loaded file tells of choices, too.
     """
 
     id: str
-    side: Side
+    side: Source
     choice: Choice
     not_before: Micros
     not_after: Micros
@@ -87,7 +88,7 @@ class Agreed:
 
     choice: Choice
     as_of: Micros
-    known: MappingView[Side, Known] = field(default_factory=dict)
+    known: MappingView[Source, Known] = field(default_factory=dict)
     confirmed: bool = True
 
 
@@ -135,4 +136,4 @@ class OwnWrite:
     sent_at: Micros
     outcome: WriteOutcome
     event_id: str = ""
-    told: MappingView[Side, Known] = field(default_factory=dict)
+    told: MappingView[Source, Known] = field(default_factory=dict)

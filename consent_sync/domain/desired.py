@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from consent_sync.domain.consent import Choice, Statement
-from consent_sync.domain.identity import Side
+from consent_sync.domain.identity import Desk, Side, Source
 from consent_sync.domain.mapping import Line, SyncMode
 from consent_sync.domain.rules import Rules
 from consent_sync.domain.state import LineState
@@ -83,9 +83,12 @@ def _names(statements: list[Statement]) -> str:
     return " and ".join(sorted([title(said.side) for said in statements]))
 
 
-_TITLES: Final = {side: side.value.capitalize() for side in Side}
+_TITLES: Final[dict[Source, str]] = {
+    **{side: side.value.capitalize() for side in Side},
+    Desk.FILE: "a loaded file",
+}
 
 
-def title(side: Side) -> str:
-    """Return the name of a side as people write it."""
+def title(side: Source) -> str:
+    """Return the name of a side as people write it, or what else a statement came by."""
     return _TITLES[side]

@@ -109,12 +109,25 @@ class DeadLetterWord:
 
 
 @dataclass(frozen=True, slots=True)
+class LoadedChoices:
+    """One row of a loaded file: what somebody chose, per line, in `(not_before, not_after]`.
+
+    An interval that begins in the OPEN means that the file does not say when.
+    """
+
+    names: Names
+    choices: MappingView[str, Choice]
+    not_before: Micros
+    not_after: Micros
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
     """One received item that waits for, or took part in, a turn."""
 
     id: int
     received_at: Micros
-    content: DidomiItem | ProfileHint | UnknownItem | OperatorWord | DeadLetterWord
+    content: DidomiItem | ProfileHint | UnknownItem | OperatorWord | DeadLetterWord | LoadedChoices
 
 
 @dataclass(frozen=True, slots=True)

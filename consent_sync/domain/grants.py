@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from consent_sync.domain.consent import Choice, Pick, Statement
-from consent_sync.domain.identity import Side
+from consent_sync.domain.identity import Desk, Side
 from consent_sync.domain.lines import Context, line_state, own_writes
 from consent_sync.domain.mapping import Line
 from consent_sync.domain.rules import Rules
@@ -76,11 +76,34 @@ def to_be_read(
 
     Agreements that have waited, for a profile or for a platform, are looked for on their own side
     first: they may have been taken back meanwhile, and the webhook of that may be lost. The side
-    to be raised comes last, as close to its write as can be.
+    to be raised comes last, as close to its write as can be. Of a file nothing tells what came
+    after it, so then both sides are read.
     """
-    others = [said for said in sources if said.side is not side]
+    if _only_files(sources):
+        unread = [one for one in Side if one not in looked]
+        return min(unread, key=lambda one: one is side, default=None)
+    others = [said for said in sources if said.side not in {side, Desk.FILE}]
     if others and not any(said.side in looked for said in others):
         newest = max(others, key=lambda said: said.not_after)
         if context.now - newest.not_after > context.rules.late_after:
-            return newest.side
+            return Side(newest.side)
     return None if side in looked else side
+
+
+def refusal_beside_file(sources: Sequence[Statement], known: LineState) -> Side | None:
+    """Return the side whose refusal may be newer than agreements that only files tell of.
+
+    A refusal that was told is compared by its time; of any other nobody knows the age.
+    """
+    if not _only_files(sources):
+        return None
+    for side, held in known.agreed.items():
+        told = known.latest.get(side)
+        explained = told is not None and told.choice is Choice.DENIED
+        if held.choice is Choice.DENIED and not explained:
+            return side
+    return None
+
+
+def _only_files(sources: Sequence[Statement]) -> bool:
+    return bool(sources) and all(said.side is Desk.FILE for said in sources)

@@ -21,13 +21,14 @@ class Side(StrEnum):
 
 
 class Desk(StrEnum):
-    """Where a word comes from that no platform sent."""
+    """Where a word comes from that no platform sent: an operator's, or a row of a loaded file."""
 
     OPERATOR = "operator"
+    FILE = "file"
 
 
 Source = Side | Desk
-"""Where a stored event comes from."""
+"""Where a stored event comes from, and who a statement was made to."""
 
 _SOURCES: Final[dict[str, Source]] = {one.value: one for one in (*Side, *Desk)}
 

@@ -16,7 +16,7 @@ from consent_sync.domain.consent import (
     Statement,
     WriteOutcome,
 )
-from consent_sync.domain.identity import Side, Subject
+from consent_sync.domain.identity import Side, Source, Subject
 from consent_sync.domain.ledger import Write
 from consent_sync.domain.mapping import Line, Mapping, SyncMode
 from consent_sync.domain.moments import OPEN, Micros
@@ -83,7 +83,7 @@ class Added(Enum):
     PENDING = auto()
 
 
-def can_grant(mode: SyncMode, side: Side) -> bool:
+def can_grant(mode: SyncMode, side: Source) -> bool:
     """Say whether a yes of this side counts on a line of this mode."""
     if mode is SyncMode.TO_ACTITO:
         return side is not Side.ACTITO
@@ -112,8 +112,9 @@ def with_line(state: PersonState, line: Line, changed: LineState) -> PersonState
 def add_statement(line: Line, known: LineState, said: Statement) -> tuple[LineState, Added]:
     """Take a statement in where it is its side's newest.
 
-    Didomi's statements are ordered by Didomi's dates, equal dates: denied. Actito's are ordered
-    as they were seen, which one turn at a time makes certain.
+    Didomi's statements are ordered by Didomi's dates, equal dates: denied, and those of files by
+    the dates in them. Actito's are ordered as they were seen, which one turn at a time makes
+    certain.
     """
     if said.choice is Choice.GRANTED and not can_grant(line.sync, said.side):
         return known, Added.NOT_COUNTED
@@ -121,9 +122,9 @@ def add_statement(line: Line, known: LineState, said: Statement) -> tuple[LineSt
     if latest is not None:
         if latest.id == said.id and latest.choice is said.choice:
             return tried_again(known), Added.KNOWN
-        if said.side is Side.DIDOMI and said.dated < latest.dated:
+        if said.side is not Side.ACTITO and said.dated < latest.dated:
             return known, Added.OLDER
-        if said.side is Side.DIDOMI and said.dated == latest.dated:
+        if said.side is not Side.ACTITO and said.dated == latest.dated:
             if latest.choice is said.choice:
                 return tried_again(_with_latest(known, _narrowed(latest, said))), Added.KNOWN
             if said.choice is Choice.GRANTED:
@@ -223,7 +224,7 @@ def resolved(known: LineState, side: Side, choice: Choice) -> LineState:
     took = answered or unclear
     if not took:
         return known
-    told: dict[Side, Known] = {}
+    told: dict[Source, Known] = {}
     for write in took:
         told.update(write.told)
     before = known.agreed.get(side) or Agreed(choice, OPEN, confirmed=False)

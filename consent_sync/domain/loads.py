@@ -16,6 +16,7 @@ from consent_sync.domain.didomi_looks import fold_user_missing, fold_user_readin
 from consent_sync.domain.events import (
     DidomiItem,
     Item,
+    LoadedChoices,
     ProfileHint,
     ProfileMissing,
     ProfileReading,
@@ -23,10 +24,12 @@ from consent_sync.domain.events import (
 )
 from consent_sync.domain.identity import Side
 from consent_sync.domain.lines import Context, line_state
-from consent_sync.domain.mapping import Mapping
+from consent_sync.domain.loaded import fold_loaded
+from consent_sync.domain.mapping import Line, Mapping
 from consent_sync.domain.plan import Plan, plan_changes
 from consent_sync.domain.state import PersonState
-from consent_sync.domain.translate import choice_from_subscription
+from consent_sync.domain.translate import choice_at, choice_from_subscription
+from consent_sync.domain.values import replaced
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,61 @@ def weigh_profile(state: PersonState, hint: Hint, sides: Sides, context: Context
     plan = _plan(after, frozenset({Side.ACTITO}), sides, context)
     absent = not any(isinstance(seen, UserReading) for seen in sides.didomi)
     return _weight(state, plan, absent=absent)
+
+
+def without_held(row: LoadedChoices, sides: Sides, mapping: Mapping) -> LoadedChoices:
+    """Return a row of a file without the choices that every side holds already."""
+    told = {
+        line.id: choice
+        for line in mapping.lines
+        if (choice := row.choices.get(line.id, Choice.NONE)) is not Choice.NONE
+        and set(_held(line, sides, mapping)) != {choice}
+    }
+    return replaced(row, choices=told)
+
+
+def _held(line: Line, sides: Sides, mapping: Mapping) -> list[Choice]:
+    """Return what each side holds on a line; one that lacks the person and gets nobody is no side."""
+    held = [
+        choice_at(seen.tree, line.node, held=Choice.NONE)
+        for seen in sides.didomi
+        if isinstance(seen, UserReading)
+    ]
+    if not held and mapping.create_in_didomi:
+        held.append(Choice.NONE)
+    if isinstance(sides.actito, ProfileReading):
+        subscribed = sides.actito.subscriptions.get(line.id)
+        unset = subscribed is None
+        held.append(
+            Choice.NONE if unset else choice_from_subscription(line, subscribed=bool(subscribed))
+        )
+    elif mapping.upsert_mode:
+        held.append(Choice.NONE)
+    return held
+
+
+def tells_news(
+    state: PersonState, rows: Sequence[tuple[Item, LoadedChoices]], context: Context
+) -> bool:
+    """Say whether any of these rows of a file tells what none has told before."""
+    return any(fold_loaded(state, item, row, context).touched for item, row in rows)
+
+
+def weigh_rows(
+    state: PersonState,
+    rows: Sequence[tuple[Item, LoadedChoices]],
+    sides: Sides,
+    context: Context,
+) -> Weight:
+    """Return what a turn would do that takes these rows of a file in, all about one person."""
+    after = state
+    for item, row in rows:
+        after = fold_loaded(after, item, row, context).state
+    looked: frozenset[Side] = frozenset()
+    if isinstance(sides.actito, ProfileMissing):
+        after, looked = _profile(after, sides.actito, [], context), frozenset({Side.ACTITO})
+    plan = _plan(after, looked, sides, context)
+    return _weight(state, plan, absent=isinstance(sides.actito, ProfileMissing))
 
 
 def _plan(state: PersonState, looked: frozenset[Side], sides: Sides, context: Context) -> Plan:

@@ -5,9 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from consent_sync.domain.consent import Choice
+from consent_sync.domain.consent import Choice, Statement
 from consent_sync.domain.desired import Desired, desired_choice, title
-from consent_sync.domain.grants import grants_for, in_time, newer_than_list, to_be_read
+from consent_sync.domain.grants import (
+    grants_for,
+    in_time,
+    newer_than_list,
+    refusal_beside_file,
+    to_be_read,
+)
 from consent_sync.domain.identity import Normalise, Side
 from consent_sync.domain.lines import Context, Stop, line_state
 from consent_sync.domain.mapping import CreateFor, Line, Mapping, SyncMode
@@ -229,17 +235,28 @@ def _raise(
         return _Step(unread, look=True)
     if released:
         return _Step(side, write=True, verdict=Verdict.APPLIED, reason=RELEASED)
-    if not any(
-        in_time(said, side, known, context.rules)
-        and newer_than_list(said, side, line, state, context.rules)
+    if reason := _doubted(side, line, sources, known, state, context.rules):
+        return _Step(side, verdict=Verdict.HELD_REVIEW, reason=reason)
+    return _WRITE[side]
+
+
+def _doubted(
+    side: Side,
+    line: Line,
+    sources: Sequence[Statement],
+    known: LineState,
+    state: PersonState,
+    rules: Rules,
+) -> str:
+    """Say why none of these agreements may raise a side that was just read, empty where one may."""
+    if (holder := refusal_beside_file(sources, known)) is not None:
+        return f"a loaded agreement, while {title(holder)} holds a refusal of unknown age"
+    if any(
+        in_time(said, side, known, rules) and newer_than_list(said, side, line, state, rules)
         for said in sources
     ):
-        return _Step(
-            side,
-            verdict=Verdict.HELD_REVIEW,
-            reason=f"a late agreement; {title(side)} was seen refused since it was given",
-        )
-    return _WRITE[side]
+        return ""
+    return f"a late agreement; {title(side)} was seen refused since it was given"
 
 
 def _in_doubt(side: Side, known: LineState, state: PersonState) -> _Step | None:

@@ -18,6 +18,7 @@ from consent_sync.domain.events import (
     DeadLetterWord,
     DidomiItem,
     Item,
+    LoadedChoices,
     OperatorWord,
     ProfileHint,
     ProfileMissing,
@@ -28,6 +29,7 @@ from consent_sync.domain.events import (
 from consent_sync.domain.identity import Side, Subject
 from consent_sync.domain.ledger import Fact, HeldBack, ItemsTaken, LedgerRecord, Unread, Write
 from consent_sync.domain.lines import Context, Outcome, fold_write
+from consent_sync.domain.loaded import fold_loaded
 from consent_sync.domain.mapping import Mapping
 from consent_sync.domain.moving import moved_to
 from consent_sync.domain.plan import plan_changes, with_held
@@ -113,6 +115,8 @@ class _Turn:
                 self._state = outcome.state
             elif isinstance(content, OperatorWord | DeadLetterWord):
                 self._state = fold_word(self._state, item, content, self._context).state
+            elif isinstance(content, LoadedChoices):
+                self._state = fold_loaded(self._state, item, content, self._context).state
             elif isinstance(content, ProfileHint):
                 hint = Hint(item, content)
                 outcome = fold_hint(self._state, hint, self._context)

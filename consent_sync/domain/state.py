@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from consent_sync.domain.consent import Agreed, Guarded, OwnWrite, Pick, Statement, Word
-from consent_sync.domain.identity import Names, Side
+from consent_sync.domain.identity import Names, Side, Source
 from consent_sync.domain.mapping import NOWHERE, Place
 from consent_sync.domain.moments import Micros
 from consent_sync.domain.profile import Scalar
@@ -33,7 +33,7 @@ class LineState:
     operator has put away: still not tried, and no dead letters any more.
     """
 
-    latest: MappingView[Side, Statement] = field(default_factory=dict)
+    latest: MappingView[Source, Statement] = field(default_factory=dict)
     agreed: MappingView[Side, Agreed] = field(default_factory=dict)
     refused_at: MappingView[Side, Micros] = field(default_factory=dict)
     writes: tuple[OwnWrite, ...] = ()

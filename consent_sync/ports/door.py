@@ -22,3 +22,7 @@ class Door(Protocol):
     async def actito(self, mapping: Mapping, bodies: Sequence[bytes]) -> int:
         """Take in webhooks of this mapping's profile table; returns how many of them were new."""
         ...
+
+    async def file(self, mapping: Mapping, bodies: Sequence[bytes]) -> int:
+        """Take in rows of a loaded file (services.file_rows); returns how many were new."""
+        ...

@@ -3,10 +3,12 @@
 Every method raises TemporaryError, CredentialError or PermanentError.
 """
 
+from collections.abc import Mapping as MappingView
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from consent_sync.domain.consent import ConsentTree
+from consent_sync.domain.consent import Choice, ConsentTree
 from consent_sync.domain.errors import TemporaryError
 from consent_sync.domain.events import ProfileMissing, ProfileReading, UserMissing, UserReading
 from consent_sync.domain.mapping import Mapping
@@ -78,4 +80,45 @@ class ProfileSource(Protocol):
 
     async def read_by_key(self, mapping: Mapping, key: str) -> ProfileReading | ProfileMissing:
         """Return one profile by the value of the mapping's unique key."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ChoiceRow:
+    """One good row of a file of choices: who, what on which lines, and between which moments.
+
+    `number` is its line in the file; `between` None means that the file does not say when.
+    """
+
+    number: int
+    person: str
+    choices: MappingView[str, Choice]
+    between: tuple[Micros, Micros] | None
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A row that cannot be taken: its line, the column where that is known, and what was expected.
+
+    Nothing that stands in the row is repeated here: it may be somebody's data.
+    """
+
+    number: int
+    column: str
+    expected: str
+
+
+class ChoiceFile(Protocol):
+    """A file of choices; `mark` stands for this very file, read in this very way."""
+
+    @property
+    def mark(self) -> str:
+        """Return the same text for the same file."""
+        ...
+
+    async def rows(self, after: int, limit: int) -> Sequence[ChoiceRow | BadRow]:
+        """Return rows of lines behind `after`, in their order; none at the end.
+
+        Raises RefusedError when the file cannot be read any further.
+        """
         ...

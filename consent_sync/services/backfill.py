@@ -60,7 +60,8 @@ class Load:
 
     `unknown` are people whom the other side does not know, `unchanged` those for whom nothing
     would be written, `not_raised` those left alone because something would be raised without
-    leave. `what` says which load it is, `place` how far it is. `created` counts profiles, `handed` people handed to their turns.
+    leave. `what` says which load it is, `place` how far it is. `created` counts profiles, `handed`
+    people handed to their turns, `bad` rows of a file that could not be taken.
     """
 
     started_at: Micros
@@ -76,6 +77,7 @@ class Load:
     unknown: int = 0
     not_raised: int = 0
     handed: int = 0
+    bad: int = 0
 
 
 class MoreThanAllowedError(ConsentSyncError):
@@ -107,7 +109,7 @@ class Backfill:
 
     async def from_didomi(self) -> Load:
         """Load what Didomi holds, from where the notebook is; raises what looking raises."""
-        load = await self._begin("didomi")
+        load = await self.begin("didomi")
         restarts = 0
         while not load.ended:
             try:
@@ -129,25 +131,26 @@ class Backfill:
                 *(self._user(subject, user, states.get(subject)) for subject, user in pairs)
             )
             load = replace(load, place=page.cursor or "", ended=page.cursor is None)
-            load = await self._keep(load, weights)
+            load = await self.keep(load, weights)
         return load
 
     async def from_actito(self, keys: KeySource) -> Load:
         """Load what Actito refuses, for the profiles of these keys; raises what looking raises."""
-        load = await self._begin("actito")
+        load = await self.begin("actito")
         while not load.ended:
             page = await keys.keys(load.place, KEYS_AT_ONCE)
             weights = await asyncio.gather(*(self._profile(key) for key in page))
             place = page[-1] if page else load.place
             load = replace(load, place=place, ended=not page)
-            load = await self._keep(load, weights)
+            load = await self.keep(load, weights)
         return load
 
     @property
     def _how(self) -> Normalise:
         return self.mapping.normalise
 
-    async def _begin(self, source: str) -> Load:
+    async def begin(self, source: str) -> Load:
+        """Return how far the same load came before, else a new one."""
         # A load that only counts must not pass for one that did it, nor one with other leave.
         leave = f"may_raise={self.may_raise} yes={self.door is not None}"
         what = f"{self.mapping.name} {self.mapping.version} {source} {leave}"
@@ -159,7 +162,10 @@ class Backfill:
             await self.notebook.clear()
         return Load(self.clock.now(), what)
 
-    async def _keep(self, load: Load, weights: Sequence["_Done"]) -> Load:
+    async def keep(
+        self, load: Load, weights: Sequence["Done"], bad: Sequence[tuple[bytes, str]] = ()
+    ) -> Load:
+        """Count these people in, and note how far it is, with the rows that were no good."""
         for one in weights:
             weight = one.weight
             nothing = not weight.changes and not weight.absent and not one.left_out
@@ -175,38 +181,39 @@ class Backfill:
                 not_raised=load.not_raised + one.left_out,
                 handed=load.handed + one.handed,
             )
-        await self.notebook.note(json.dumps(asdict(load)))
+        load = replace(load, bad=load.bad + len(bad))
+        await self.notebook.note(json.dumps(asdict(load)), found=bad)
         await self.on_page(load)
         return load
 
-    async def _user(self, subject: Subject, user: ListedUser, known: PersonState | None) -> "_Done":
+    async def _user(self, subject: Subject, user: ListedUser, known: PersonState | None) -> "Done":
         state = known or PersonState(names=Names(ouid=user.ouid))
         tree = loadable(user.seen, may_raise=self.may_raise)
         if not tree.nodes and not tree.picks:
-            return _Done(Weight())
+            return Done(Weight())
         if self._how is Normalise.SHA256 and not state.names.actito_key:
-            return _Done(Weight(absent=True))
+            return Done(Weight(absent=True))
         body = self.lists.user_webhook(self.mapping, user, tree)
         content = self.receiver.understand(body)
-        context = self._context(subject)
-        seen = await self._read(state, context)
+        context = self.context(subject)
+        seen = await self.read(state, context)
         if not isinstance(content, DidomiItem):
-            return _Done(Weight())
+            return Done(Weight())
         item = Item(0, context.now, content)
         weight = weigh_user(state, item, content, Sides((user.seen,), seen), context)
         if weight.raised and not self.may_raise:
-            return _Done(Weight(), left_out=True)
+            return Done(Weight(), left_out=True)
         if self.door is not None and weight.changes:
             await self.door.didomi(self.mapping, (body,))
-            return _Done(weight, handed=True)
-        return _Done(weight)
+            return Done(weight, handed=True)
+        return Done(weight)
 
-    async def _profile(self, key: str) -> "_Done":
+    async def _profile(self, key: str) -> "Done":
         subject = Subject(self.mapping.name, person_from_actito_key(key, self._how))
         if not real(subject.person):
-            return _Done(Weight(absent=True))
+            return Done(Weight(absent=True))
         state = await self.ledger.person(subject) or PersonState(names=Names(actito_key=key))
-        context = self._context(subject)
+        context = self.context(subject)
         seen = await self.profiles.read_by_key(self.mapping, key)
         refused = (
             refused_subscriptions(state, seen, self.mapping)
@@ -214,24 +221,25 @@ class Backfill:
             else {}
         )
         if not refused:
-            return _Done(Weight(absent=isinstance(seen, ProfileMissing)))
+            return Done(Weight(absent=isinstance(seen, ProfileMissing)))
         look = await self.lists.look_at_user(self.mapping, self._ouid(state, subject, key))
         hint = a_hint(state, refused, context)
         weight = weigh_profile(state, hint, Sides((look.seen,), seen), context)
         if weight.raised:
             # A load from Actito never raises: there is no time in it.
-            return _Done(Weight(), left_out=True)
+            return Done(Weight(), left_out=True)
         if self.door is not None and weight.changes:
             body = json.dumps({self.mapping.key_attribute: key, **refused}).encode()
             await self.door.actito(self.mapping, (body,))
-            return _Done(weight, handed=True)
-        return _Done(weight)
+            return Done(weight, handed=True)
+        return Done(weight)
 
     def _ouid(self, state: PersonState, subject: Subject, key: str) -> str:
         hashed = self._how is Normalise.SHA256
         return state.names.ouid or (subject.person if hashed else key)
 
-    async def _read(self, state: PersonState, context: Context) -> ProfileReading | ProfileMissing:
+    async def read(self, state: PersonState, context: Context) -> ProfileReading | ProfileMissing:
+        """Return the profile under the first of the person's spellings that has one."""
         seen: ProfileReading | ProfileMissing = ProfileMissing(context.now)
         for key in actito_keys(state, context):
             seen = await self.profiles.read_by_key(self.mapping, key)
@@ -239,12 +247,15 @@ class Backfill:
                 break
         return seen
 
-    def _context(self, subject: Subject) -> Context:
+    def context(self, subject: Subject) -> Context:
+        """Return whose rows are weighed, under which rules, now."""
         return Context(subject, self.mapping, self.rules, self.clock.now())
 
 
 @dataclass(frozen=True, slots=True)
-class _Done:
+class Done:
+    """What came of one person: left alone, handed to a turn, or only counted."""
+
     weight: Weight
     left_out: bool = False
     handed: bool = False

@@ -7,7 +7,7 @@ from typing import Final
 
 from consent_sync.domain.consent import Choice, Node, Pick, Statement, WriteOutcome
 from consent_sync.domain.events import Origin
-from consent_sync.domain.identity import Normalise, Side
+from consent_sync.domain.identity import Desk, Normalise, Side
 from consent_sync.domain.ledger import Write, WrittenLine
 from consent_sync.domain.lines import Context, line_state
 from consent_sync.domain.mapping import Line
@@ -20,6 +20,9 @@ from consent_sync.ports.platforms import ConsentDraft
 
 SOURCE: Final = "Didomi via consent-sync"
 """What Actito shows as the place where a choice was found."""
+
+FROM_FILE: Final = "a file via consent-sync"
+"""The same of a choice that a loaded file told of."""
 
 METADATA_WAY: Final = "metadata of the Didomi user"
 
@@ -89,6 +92,8 @@ def profile_draft(
     if sources:
         newest = max(sources, key=lambda said: said.not_after)
         collection = Collection(SOURCE, f"consent event {newest.id}", newest.not_after)
+        if newest.side is Desk.FILE:
+            collection = Collection(FROM_FILE, newest.id, newest.not_after)
     write = Write(
         side=Side.ACTITO,
         lines=_written(choices),

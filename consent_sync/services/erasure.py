@@ -22,7 +22,7 @@ from consent_sync.ports.graves import Burial, Grave, GraveList, Graves, Removed
 from consent_sync.ports.mappings import MappingSource
 from consent_sync.ports.receiver import ActitoReceiver, Arrival, DidomiReceiver
 from consent_sync.ports.store import Ledger, StoredEvent
-from consent_sync.services.intake import everywhere
+from consent_sync.services.intake import everywhere, owners_of_row
 from consent_sync.services.words import person_of
 
 BY_COMMAND: Final = "command"
@@ -244,6 +244,8 @@ class Erasure:
         if event.source is Desk.OPERATOR:
             person = person_of(event.body)
             return [(Subject(event.mapping, person),)] if person else []
+        if event.source is Desk.FILE and mapping is not None:
+            return [owners_of_row(event.body, mapping)]
         if event.source is not Side.ACTITO or mapping is None:
             return []
         arrivals: Sequence[Arrival] = self.actito.arrivals(event.body, mapping.key_attribute)

@@ -1,10 +1,12 @@
 """The door: what a platform posts is stored durably, for every person and mapping it concerns."""
 
+import hashlib
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Final, NamedTuple
 
 from consent_sync.domain.errors import AbsentError
 from consent_sync.domain.identity import (
+    Desk,
     Names,
     Side,
     Subject,
@@ -20,6 +22,7 @@ from consent_sync.ports.clock import Clock
 from consent_sync.ports.mappings import MappingSource
 from consent_sync.ports.receiver import ActitoReceiver, DidomiReceiver
 from consent_sync.ports.store import Inbox, NewEvent, RefusedRequest
+from consent_sync.services.file_rows import TYPE, loaded_of
 from consent_sync.services.profiles import ProfileIndex
 
 KEPT_BYTES: Final = 64 * 1024
@@ -124,6 +127,31 @@ class Intake:
             ]
         )
 
+    async def accept_rows(self, mapping_name: str, bodies: Sequence[bytes]) -> Receipt:
+        """Store rows of a loaded file for one mapping; raise AbsentError or RefusedError.
+
+        The same row is stored once, however often its file is loaded.
+        """
+        mapping = self._mappings.current().get(mapping_name)
+        if mapping is None:
+            raise AbsentError("no mapping in force has this name")
+        now = self._clock.now()
+        return await self._store(
+            [
+                NewEvent(
+                    source=Desk.FILE,
+                    mapping=mapping_name,
+                    type=TYPE,
+                    digest=hashlib.blake2b(body, digest_size=16).digest(),
+                    received_at=now,
+                    body=body,
+                    subjects=owners_of_row(body, mapping),
+                    repeatable=False,
+                )
+                for body in bodies
+            ]
+        )
+
     async def refuse(
         self, source: Side, mapping: str, status: int, problem: str, body: bytes, *, known: bool
     ) -> bool:
@@ -166,6 +194,12 @@ def everywhere(ouid: str, mappings: Iterable[Mapping]) -> tuple[Subject, ...]:
         return ()
     found = [Subject(one.name, person_from_ouid(ouid, one.normalise)) for one in mappings]
     return tuple([subject for subject in found if real(subject.person)])
+
+
+def owners_of_row(body: bytes, mapping: Mapping) -> tuple[Subject, ...]:
+    """Return whom a row of a loaded file is about, nobody where no name is left of it."""
+    person = person_from_ouid(loaded_of(body, mapping.normalise).names.ouid, mapping.normalise)
+    return (Subject(mapping.name, person),) if real(person) else ()
 
 
 def waiting_for_mapping(ouid: str, accounts: Collection[str] | None) -> tuple[Subject, ...]:

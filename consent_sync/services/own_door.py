@@ -26,3 +26,7 @@ class OwnDoor:
     async def actito(self, mapping: Mapping, bodies: Sequence[bytes]) -> int:
         """Take in webhooks of this mapping's profile table."""
         return (await self._intake.accept_actito(mapping.name, joined(bodies))).accepted
+
+    async def file(self, mapping: Mapping, bodies: Sequence[bytes]) -> int:
+        """Take in rows of a loaded file."""
+        return (await self._intake.accept_rows(mapping.name, bodies)).accepted

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from consent_sync.domain.errors import AbsentError, RefusedError
 from consent_sync.domain.identity import (
+    Desk,
     Names,
     Side,
     Source,
@@ -69,6 +70,11 @@ class ReplayLook:
         event = await self.ledger.event(number)
         if event is None:
             raise AbsentError(f"there is no event number {number}")
+        if event.source is Desk.FILE:
+            raise RefusedError(
+                "a row of a loaded file is not taken again; load the file with `backfill --fresh`",
+                code="replay-of-a-row",
+            )
         if not isinstance(event.source, Side):
             raise RefusedError(
                 "an operator's word was about one moment and is not taken again; "

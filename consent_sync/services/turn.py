@@ -20,6 +20,7 @@ from consent_sync.domain.lines import (
     doubtful,
     unconfirmed,
 )
+from consent_sync.domain.loaded import fold_loaded
 from consent_sync.domain.mapping import Mapping
 from consent_sync.domain.moments import HOUR, SECOND, Micros
 from consent_sync.domain.moving import moved_to
@@ -32,6 +33,7 @@ from consent_sync.domain.words import fold_held_back
 from consent_sync.ports.store import Settlement, StoredItem, Turn
 from consent_sync.services.account import Account, Taken
 from consent_sync.services.deletion import AGAIN, refused_by_deletion, says_deleted
+from consent_sync.services.file_rows import loaded_of
 from consent_sync.services.progress import Progress, TurnTools
 from consent_sync.services.words import word_of
 from consent_sync.services.writing import (
@@ -121,6 +123,9 @@ class TurnRun:
         if event.source is Desk.OPERATOR:
             word = word_of(event.body)
             return fold_word(state, Item(event.id, event.received_at, word), word, context)
+        if event.source is Desk.FILE:
+            row = loaded_of(event.body, self._mapping.normalise)
+            return fold_loaded(state, Item(event.id, event.received_at, row), row, context)
         content: DidomiItem | ProfileHint | UnknownItem
         if event.source is Side.DIDOMI:
             content = self._tools.didomi.understand(event.body)

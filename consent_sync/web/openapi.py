@@ -90,6 +90,14 @@ _WHOSE: Final[Schema] = {
     "schema": _TEXT,
 }
 
+_MAPPING: Final[Schema] = {
+    "name": "mapping",
+    "in": "path",
+    "required": True,
+    "description": "the name of a mapping in force",
+    "schema": _TEXT,
+}
+
 _HELD_BY: Final[tuple[Schema, ...]] = (
     {"name": "person", "in": "query", "schema": _TEXT},
     {"name": "mapping", "in": "query", "schema": _TEXT},
@@ -110,6 +118,10 @@ def _word(summary: str, of: str = "lines", one: str = "Chosen") -> Schema:
     chosen = _object(**{of: _list(one)})
     body = {"required": True, "content": {"application/json": {"schema": chosen}}}
     return {**_operation(summary, _ref("Decided")), "requestBody": body}
+
+
+def _rows() -> Schema:
+    return {"application/json": {"schema": {"type": "array", "items": _ref("LoadedRow")}}}
 
 
 _PATHS: Final[Schema] = {
@@ -162,11 +174,26 @@ _PATHS: Final[Schema] = {
             }
         }
     },
+    "/api/v1/choices/{mapping}": {
+        "post": _operation("Take rows of a loaded file in", _ref("Receipt"), _MAPPING)
+        | {"requestBody": {"required": True, "content": _rows()}}
+    },
     "/api/v1/status": _get("How things stand", _ref("Status")),
     "/api/v1/openapi.json": _get("This description", {"type": "object"}),
 }
 
 _SCHEMAS: Final[Schema] = {
+    "Receipt": _object(accepted=_NUMBER, duplicates=_NUMBER),
+    "LoadedRow": _object(
+        person=_TEXT,
+        lines={"type": "object", "additionalProperties": _CHOICE},
+        between={
+            "oneOf": [
+                {"type": "array", "items": _NUMBER, "minItems": 2, "maxItems": 2},
+                {"type": "null"},
+            ]
+        },
+    ),
     "Problem": _object(type=_TEXT, title=_TEXT, status=_NUMBER, code=_TEXT, detail=_TEXT),
     "Person": _object(person=_TEXT, known=_FLAG, mappings=_list("PersonInMapping")),
     "PersonInMapping": _object(

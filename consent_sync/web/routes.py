@@ -20,6 +20,7 @@ from consent_sync.services.review import Review
 from consent_sync.web.api import ERASURES, PERSON, PREFIX, REPLAY, TIMELINE, Api
 from consent_sync.web.auth import ApiGate, Lock
 from consent_sync.web.bodies import MAX_BODY
+from consent_sync.web.choices import CHOICES, ChoicesApi
 from consent_sync.web.dead_letters import (
     DEAD_LETTERS,
     PURGE_LETTERS,
@@ -110,6 +111,7 @@ def http_application(parts: Parts) -> web.Application:
     add("POST", REPLAY_LETTERS, letters.replay)
     add("POST", PURGE_LETTERS, letters.purge)
     add("POST", ERASURES, api.erase)
+    add("POST", CHOICES, ChoicesApi(parts.gate, parts.intake).load)
     add("GET", f"{PREFIX}/status", api.status)
     add("GET", f"{PREFIX}/openapi.json", api.openapi)
     add("*", "/{rest:(?s:.*)}", nothing_here)

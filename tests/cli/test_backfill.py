@@ -62,6 +62,8 @@ async def test_counts_come_first(place: Installation, monkeypatch: pytest.Monkey
         "unknown": 1,
         "not_raised": 0,
         "handed": 0,
+        "bad": 0,
+        "bad_rows": [],
     }
 
 
@@ -142,6 +144,13 @@ async def test_from_actito_only_refusals_are_loaded(
     ("words", "says"),
     [
         (("--from", "actito"), "Actito has no list"),
+        (("--from", "csv"), "belong together"),
+        (("--from", "didomi", "--choices", "x.csv"), "belong together"),
+        (("--from", "csv", "--choices", "x.csv", "--time-zone", "Mars/North"), "no time zone"),
+        (
+            ("--from", "csv", "--choices", "x.csv", "--yes-word", "ja", "--no-word", "JA"),
+            "not both",
+        ),
         (("--from", "didomi", "--actito-export", "x.csv"), "belongs to --from actito"),
         (("--from", "actito", "--actito-export", "x.csv", "--may-raise"), "can only lower"),
     ],
@@ -154,3 +163,59 @@ async def test_what_cannot_be_asked_is_wrong_usage(
 
     assert result.exit_code == 2
     assert says in result.stderr
+
+
+SAMPLE = (Path(__file__).resolve().parents[2] / "docs/samples/choices.csv").read_text("utf-8")
+
+
+async def test_a_file_of_choices_is_counted_and_loaded(
+    place: Installation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The sample of the documentation: refusals are carried to both sides, one row is no good."""
+    file = tmp_path / "choices.csv"
+    file.write_text(SAMPLE + "".join(f"p{n};;perhaps;\n" for n in range(20)), encoding="utf-8")
+    words = ("--from", "csv", "--choices", str(file), "--time-zone", "Europe/Brussels")
+    async with platforms(place) as both:
+        await four_people(place, both)
+        counted = await load(place, monkeypatch, *words)
+        shown = await run(place, monkeypatch, *words, "--may-raise")
+        await run(place, monkeypatch, *words, "--yes")
+        async with place.serving() as address:
+            await until(lambda: held(both, BEN) is False)
+            await at_rest(address, both)
+
+    assert (
+        counted["bad_rows"][0]
+        == "line 6, column Newsletter: expected a word for yes or no, or nothing"
+    )
+    assert (counted["people"], counted["bad"], counted["raised"], counted["lowered"]) == (
+        4,
+        21,
+        0,
+        4,
+    )
+    assert shown.exit_code == 1
+    assert "21 rows left out" in shown.stdout
+    assert "and 1 more" in shown.stdout
+
+
+async def test_a_file_is_loaded_through_a_server(
+    place: Installation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Agreements are carried to both sides where nobody refused; strange columns are named."""
+    place.configure(API_TOKENS=f"olga:admin:{'t' * 40}")
+    file = tmp_path / "choices.csv"
+    file.write_text(
+        f"person,Newsletter,DailyDeals,at,shoe\n{ANN},ja,no,2025-03-01T10:00:00Z,\n", "utf-8"
+    )
+    words = ("--from", "csv", "--choices", str(file), "--may-raise", "--yes", "--yes-word", "Ja")
+    async with platforms(place) as both:
+        await four_people(place, both)
+        async with place.serving() as address:
+            place.configure(LISTEN=address.removeprefix("http://"))
+            shown = await run(place, monkeypatch, *words)
+            await until(lambda: held(both, ANN) is True)
+
+    assert shown.exit_code == 0, shown.output
+    assert "columns that mean nothing here: shoe" in shown.stderr
+    assert "1 person handed" in shown.stdout

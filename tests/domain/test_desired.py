@@ -4,7 +4,7 @@ import pytest
 
 from consent_sync.domain.consent import Choice, Statement
 from consent_sync.domain.desired import desired_choice
-from consent_sync.domain.identity import Side
+from consent_sync.domain.identity import Side, Source
 from consent_sync.domain.mapping import SyncMode
 from consent_sync.domain.moments import OPEN, SECOND, Micros
 from consent_sync.domain.rules import Rules
@@ -42,7 +42,7 @@ def said(side: Side, choice: Choice, after: float | None, until: float) -> Said:
 )
 def test_what_both_sides_ought_to_hold(mode: SyncMode, story: list[Said], ends: Choice) -> None:
     """A yes wins only when it is certainly newer; an unknown time is early for a yes, late for a no."""
-    latest = {
+    latest: dict[Source, Statement] = {
         side: Statement(f"{side}", side, choice, after, until, until, 0, "told")
         for side, choice, after, until in story
     }

@@ -34,8 +34,11 @@ from consent_sync.domain.review import Doubt, doubts
 from consent_sync.domain.rules import Rules
 from consent_sync.domain.state import LineState, PersonState
 from consent_sync.domain.verdicts import Entry
+from consent_sync.ports.lists import ChoiceRow
 from consent_sync.ports.receiver import Arrival
 from consent_sync.ports.store import Settlement, Sight, StoredEvent, StoredItem, Turn
+from consent_sync.services.file_rows import body_of as body_of_row
+from consent_sync.services.file_rows import loaded_of
 from consent_sync.services.guard import Guard
 from consent_sync.services.progress import TurnTools
 from consent_sync.services.stops import LineStops
@@ -179,6 +182,16 @@ class Engine:
         at, body = self.clock.now(), body_of(person, word)
         event = StoredEvent(self._numbers, Desk.OPERATOR, "", "word", at, body, waiting=True)
         self.items[self._numbers] = Item(self._numbers, at, word)
+        self.lane(person).items.append(StoredItem(self._numbers, event))
+
+    def load(self, row: ChoiceRow) -> None:
+        """Store a row of a loaded file, as the door would."""
+        self._numbers += 1
+        at, body = self.clock.now(), body_of_row(row)
+        event = StoredEvent(self._numbers, Desk.FILE, "", "row", at, body, waiting=True)
+        content = loaded_of(body, self.mapping.normalise)
+        self.items[self._numbers] = Item(self._numbers, at, content)
+        person = person_from_ouid(content.names.ouid, self.mapping.normalise)
         self.lane(person).items.append(StoredItem(self._numbers, event))
 
     def deliver_all(self) -> None:

@@ -1,5 +1,6 @@
 """Loading in pages: over stops and refused cursors, and never more than was asked for."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,11 +11,14 @@ from consent_sync.adapters.storage.memory import MemoryStore
 from consent_sync.domain.consent import Choice
 from consent_sync.domain.mapping import Mapping
 from consent_sync.domain.rules import Rules
+from consent_sync.ports.lists import BadRow, ChoiceRow
 from consent_sync.services.backfill import Backfill, Load, MoreThanAllowedError
+from consent_sync.services.file_load import FileLoad
 from tests.doubles.clock import SettableClock
 from tests.doubles.lists import ListedWorld, MemoryNotebook
 from tests.doubles.mappings import EMAIL, a_mapping
 from tests.doubles.platforms import ActitoWorld, DidomiWorld
+from tests.services.people import NOON
 
 YES, NO = Choice.GRANTED, Choice.DENIED
 
@@ -29,6 +33,7 @@ class Doorstep:
     def __init__(self) -> None:
         self.didomis: list[bytes] = []
         self.actitos: list[bytes] = []
+        self.rows: list[bytes] = []
 
     async def didomi(self, mapping: Mapping, bodies: Sequence[bytes]) -> int:
         self.didomis += bodies
@@ -36,6 +41,10 @@ class Doorstep:
 
     async def actito(self, mapping: Mapping, bodies: Sequence[bytes]) -> int:
         self.actitos += bodies
+        return len(bodies)
+
+    async def file(self, mapping: Mapping, bodies: Sequence[bytes]) -> int:
+        self.rows += bodies
         return len(bodies)
 
 
@@ -186,3 +195,70 @@ async def test_from_actito_what_it_holds_now_decides(stage: Stage) -> None:
     assert stage.door.actitos == [b'{"customerId": "fay", "Newsletter": false}']
     assert (load.people, load.lowered, load.raised) == (5, 1, 0)
     assert load.unknown == 2
+
+
+@dataclass
+class Rows:
+    """A file of choices, a row per entry; None for one that cannot be read."""
+
+    entries: list[ChoiceRow | BadRow]
+    mark: str = "a-file"
+
+    async def rows(self, after: int, limit: int) -> Sequence[ChoiceRow | BadRow]:
+        return [row for row in self.entries if row.number > after][:limit]
+
+
+def row(number: int, name: str, choice: Choice, *, dated: bool = True) -> ChoiceRow:
+    return ChoiceRow(number, name, {"Newsletter": choice}, (NOON, NOON) if dated else None)
+
+
+def a_file() -> Rows:
+    """Ann and Dan agreed, Ben refused without a date, one row is no good, one names nobody."""
+    return Rows(
+        [
+            row(2, "ann", YES),
+            row(3, "ben", NO, dated=False),
+            row(4, "cem", NO),
+            BadRow(5, "Newsletter", "a word for yes or no, or nothing"),
+            row(6, "dan", YES),
+            row(7, "\x00profile:1", NO),
+            row(8, "ann", YES),
+        ]
+    )
+
+
+async def test_of_a_file_only_refusals_are_handed_over(stage: Stage) -> None:
+    """Without leave no agreement is told; what cannot be read is noted and passed over."""
+    load = await FileLoad(stage.load(), a_file()).run()
+
+    assert [json.loads(body)["person"] for body in stage.door.rows] == ["ben"]
+    assert (load.people, load.lowered, load.raised, load.not_raised, load.bad) == (5, 2, 0, 2, 1)
+    assert load.unknown == 2
+    assert await stage.notebook.found(0, 10) == [
+        (1, "line 5, column Newsletter: expected a word for yes or no, or nothing")
+    ]
+
+
+async def test_of_a_file_agreements_are_handed_over_with_leave(stage: Stage) -> None:
+    """Only where both sides do not hold the same, and never one without a time."""
+    rows = [row(2, "ann", YES), row(3, "dan", YES), row(4, "eve", YES, dated=False)]
+    load = await FileLoad(stage.load(may_raise=True), Rows([*rows])).run()
+
+    assert [json.loads(body)["person"] for body in stage.door.rows] == ["ann"]
+    assert (load.raised, load.unchanged, load.not_raised) == (1, 1, 1)
+
+
+async def test_a_file_that_was_counted_is_handed_over_from_its_beginning(stage: Stage) -> None:
+    """And one that was stopped goes on."""
+
+    async def stop(load: Load) -> None:
+        raise StoppedError
+
+    await FileLoad(stage.load(yes=False), a_file()).run()
+    assert stage.door.rows == []
+    with pytest.raises(StoppedError):
+        await FileLoad(stage.load(on_page=stop), a_file()).run()
+    load = await FileLoad(stage.load(), a_file()).run()
+
+    assert len(stage.door.rows) == 1
+    assert load.bad == 1

@@ -11,13 +11,16 @@ from consent_sync.adapters.actito.webhook import ActitoReceiver
 from consent_sync.adapters.didomi.webhook import DidomiReceiver
 from consent_sync.adapters.storage.memory import MemoryStore
 from consent_sync.adapters.tombstone_file import TombstoneFile
+from consent_sync.domain.consent import Choice
 from consent_sync.domain.erasure import DeletionPolicy, Marks
 from consent_sync.domain.errors import RefusedError, StoreError
 from consent_sync.domain.events import OperatorWord
 from consent_sync.domain.identity import Desk, Names, Normalise, Subject
 from consent_sync.domain.state import PersonState
+from consent_sync.ports.lists import ChoiceRow
 from consent_sync.ports.store import NewEvent, Settlement, StoredEvent
 from consent_sync.services.erasure import Erasure, ErasureLook
+from consent_sync.services.file_rows import body_of as body_of_row
 from consent_sync.services.intake import Intake
 from consent_sync.services.profiles import ProfileIndex
 from consent_sync.services.words import body_of
@@ -138,6 +141,23 @@ async def test_an_operators_word_about_an_erased_person_loses_what_it_said() -> 
     await office.erasure.clear()
 
     assert [bool(event.body) for event in await office.events()] == [True, False]
+
+
+async def test_a_row_of_a_file_about_an_erased_person_loses_what_it_said() -> None:
+    """It names the person, in whichever letter case, and comes in empty from then on."""
+    office = await Office().opened()
+    for person in ("Ada@Example.com", "bob@example.com"):
+        await office.intake.accept_rows("brand-a", [row_of(person)])
+    await settled(office)
+    await office.erasure.erase(ADA)
+    await office.erasure.clear()
+    await office.intake.accept_rows("brand-a", [row_of("ADA@example.com")])
+
+    assert [bool(event.body) for event in await office.events()] == [False, True, False]
+
+
+def row_of(person: str) -> bytes:
+    return body_of_row(ChoiceRow(2, person, {"Newsletter": Choice.DENIED}, None))
 
 
 async def test_a_deletion_in_didomi_erases_in_its_mapping_alone() -> None:

@@ -8,9 +8,12 @@ import pytest
 from consent_sync.adapters.actito.webhook import ActitoReceiver
 from consent_sync.adapters.didomi.webhook import DidomiReceiver
 from consent_sync.adapters.storage.memory import MemoryStore
+from consent_sync.domain.consent import Choice
 from consent_sync.domain.errors import AbsentError, RefusedError
 from consent_sync.domain.identity import Side, Subject, unresolved_person
+from consent_sync.ports.lists import ChoiceRow
 from consent_sync.ports.store import RefusedRequest, Settlement
+from consent_sync.services.file_rows import body_of
 from consent_sync.services.intake import Intake
 from consent_sync.services.profiles import ProfileIndex
 from consent_sync.services.replay import Preview, Replay, Replayed, ReplayLook
@@ -158,3 +161,21 @@ async def test_an_event_reaches_no_other_account_by_accident() -> None:
     assert (await desk.replay.replay(number, "brand-b")).persons == 1
     assert await desk.waiting(ADA) == 0
     assert await desk.waiting(Subject("brand-b", "ada@example.com")) == 1
+
+
+async def test_a_row_of_a_file_is_not_taken_by_itself() -> None:
+    """Its file is loaded once more instead."""
+    desk = await opened()
+    row = ChoiceRow(2, "ada@example.com", {"Newsletter": Choice.DENIED}, None)
+    await desk.intake.accept_rows("brand-a", [body_of(row)])
+
+    with pytest.raises(RefusedError, match="load the file"):
+        await desk.look.preview(1)
+
+
+async def test_a_mapping_that_is_not_in_force_takes_no_rows() -> None:
+    """Nobody would know whom they are about."""
+    desk = await opened()
+
+    with pytest.raises(AbsentError):
+        await desk.intake.accept_rows("brand-z", [])

@@ -32,6 +32,9 @@ class Doorstep:
         self.handed += [("actito", body) for body in bodies]
         return len(bodies)
 
+    async def file(self, mapping: Mapping, bodies: Sequence[bytes]) -> int:
+        raise AssertionError(bodies)
+
 
 def found(
     proposed: Choice = NO,

@@ -13,9 +13,11 @@ from consent_sync.adapters.storage.codec_words import (
     OUTCOME_OF,
     SIDE,
     SIDE_OF,
+    SOURCE,
+    SOURCE_OF,
 )
 from consent_sync.domain.consent import Agreed, Guarded, Known, OwnWrite, Statement, Word
-from consent_sync.domain.identity import Side
+from consent_sync.domain.identity import Side, Source
 from consent_sync.domain.state import LineState
 
 
@@ -75,7 +77,7 @@ def line_of(data: list[Any]) -> LineState:
     # As a rule nothing is unshown and no operator said anything; then nothing is written of it.
     _, latest, agreed, refused_at, writes, held, failed, shape, *more = data
     line = _new(LineState)
-    _latest(line, {SIDE_OF[statement[0]]: _statement_of(statement) for statement in latest})
+    _latest(line, {SOURCE_OF[statement[0]]: _statement_of(statement) for statement in latest})
     _agreed(line, {SIDE_OF[value[0]]: _agreed_of(value) for value in agreed})
     _refused_at(line, {SIDE_OF[side]: at for side, at in refused_at} if refused_at else {})
     _writes(line, tuple([_own_write_of(write) for write in writes]))
@@ -105,8 +107,8 @@ def _from_rare(value: LineState) -> list[Any]:
     return parts
 
 
-def _from_known(told: Mapping[Side, Known]) -> list[Any]:
-    return [[SIDE[side], known.id, known.not_after] for side, known in told.items()]
+def _from_known(told: Mapping[Source, Known]) -> list[Any]:
+    return [[SOURCE[side], known.id, known.not_after] for side, known in told.items()]
 
 
 def _from_word(word: Word) -> list[Any]:
@@ -118,10 +120,10 @@ def _word_of(data: list[Any]) -> Word:
     return Word(by, at, tuple(lifts), basis, seen)
 
 
-def _from_statement(side: Side, value: Statement) -> list[Any]:
+def _from_statement(side: Source, value: Statement) -> list[Any]:
     dated = value.dated
     return [
-        SIDE[side],
+        SOURCE[side],
         value.id,
         CHOICE[value.choice],
         dated,
@@ -129,14 +131,14 @@ def _from_statement(side: Side, value: Statement) -> list[Any]:
         value.not_after - dated,
         value.delay,
         value.evidence,
-        SIDE[value.side],
+        SOURCE[value.side],
     ]
 
 
-def _known_of(data: list[Any]) -> dict[Side, Known]:
+def _known_of(data: list[Any]) -> dict[Source, Known]:
     told = {}
     for side, id_, not_after in data:
-        told[SIDE_OF[side]] = known = _new(Known)
+        told[SOURCE_OF[side]] = known = _new(Known)
         _known_id(known, id_)
         _known_not_after(known, not_after)
     return told
@@ -146,7 +148,7 @@ def _statement_of(data: list[Any]) -> Statement:
     _, id_, choice, dated, before, after, delay, evidence, side = data
     statement = _new(Statement)
     _id(statement, id_)
-    _side(statement, SIDE_OF[side])
+    _side(statement, SOURCE_OF[side])
     _choice(statement, CHOICE_OF[choice])
     _not_before(statement, dated + before)
     _not_after(statement, dated + after)

@@ -3,10 +3,11 @@
 from typing import Final
 
 from consent_sync.domain.consent import Choice, WriteOutcome
-from consent_sync.domain.identity import Side
+from consent_sync.domain.identity import Desk, Side, Source
 from consent_sync.domain.state import Presence
 
 SIDE: Final = {Side.DIDOMI: "d", Side.ACTITO: "a"}
+SOURCE: Final[dict[Source, str]] = {Side.DIDOMI: "d", Side.ACTITO: "a", Desk.FILE: "f"}
 CHOICE: Final = {Choice.GRANTED: "g", Choice.DENIED: "d", Choice.NONE: "n"}
 OUTCOME: Final = {
     WriteOutcome.IN_FLIGHT: "i",
@@ -17,6 +18,7 @@ OUTCOME: Final = {
 PRESENCE: Final = {Presence.UNKNOWN: "u", Presence.PRESENT: "p", Presence.MISSING: "m"}
 
 SIDE_OF: Final = {code: side for side, code in SIDE.items()}
+SOURCE_OF: Final = {code: source for source, code in SOURCE.items()}
 CHOICE_OF: Final = {code: choice for choice, code in CHOICE.items()}
 OUTCOME_OF: Final = {code: outcome for outcome, code in OUTCOME.items()}
 PRESENCE_OF: Final = {code: presence for presence, code in PRESENCE.items()}
