@@ -88,6 +88,12 @@ class ActitoAccounts(Accounts[ActitoClient]):
         """Return the profile table's structure."""
         return await self.of(mapping).structure(mapping)
 
+    def room(self) -> int | None:
+        """Return how many turns at once make sense at the pace of all accounts, None for any."""
+        rooms = [client.room() for client in dict.fromkeys(self.all().values())]
+        known = [room for room in rooms if room is not None]
+        return sum(known) if len(known) == len(rooms) else None
+
 
 class DidomiAccounts(Accounts[DidomiClient]):
     """The Didomi side over all accounts (ports.platforms.ConsentPlatform)."""

@@ -34,6 +34,7 @@ from consent_sync.app.database import (
     is_shared,
     marks_of,
     notebook_of,
+    quota_of,
     reader_of_database,
     store_of,
     tombstone_list,
@@ -54,6 +55,7 @@ from consent_sync.ports.clock import Clock
 from consent_sync.ports.door import Door
 from consent_sync.ports.lists import ConsentLists, ProfileSource
 from consent_sync.ports.mappings import MappingSource
+from consent_sync.ports.quota import Quota
 from consent_sync.ports.store import Ledger
 from consent_sync.services.comparison import Eyes
 from consent_sync.services.dead_letters import DeadLetterLook, DeadLetters
@@ -109,7 +111,8 @@ async def build(
         connector=aiohttp.TCPConnector(limit=100, ttl_dns_cache=60, keepalive_timeout=4),
         cookie_jar=aiohttp.DummyCookieJar(),
     )
-    actito, didomi = platforms(settings, session, clock, observer.call)
+    quota = quota_of(store)
+    actito, didomi = platforms(settings, session, clock, observer.call, quota)
     didomi_receiver, actito_receiver = DidomiReceiver(), ActitoReceiver()
     stops = LineStops()
     erasure = Erasure(
@@ -175,7 +178,7 @@ async def build(
         review=Review(ReviewLook(store, mappings, rules, clock), store, clock),
         dead_letters=DeadLetters(DeadLetterLook(store, mappings, rules), store, clock),
         radar=Radar(Inventories(actito, didomi), mappings, stops, clock, metrics),
-        worker=Worker(store, synchroniser, settings.turns_concurrency, observer),
+        worker=Worker(store, synchroniser, settings.turns_concurrency, observer, actito.room),
         session=session,
         recovering=recovering,
         sweeping=Sweeping(
@@ -264,6 +267,7 @@ def platforms(
     session: aiohttp.ClientSession,
     clock: Clock,
     observer: Observer | None = None,
+    quota: Quota | None = None,
 ) -> tuple[ActitoAccounts, DidomiAccounts]:
     """Build one client per distinct account: token and pace belong to the key, not to the mapping."""
     actito: dict[ActitoSettings, ActitoClient] = {}
@@ -280,7 +284,8 @@ def platforms(
 
         there, here = actito_settings(own), didomi_settings(own)
         if there not in actito:
-            actito[there] = ActitoClient(wall(own.actito_read_timeout_seconds), there, clock)
+            patient = wall(own.actito_read_timeout_seconds)
+            actito[there] = ActitoClient(patient, there, clock, quota=quota)
         if here not in didomi:
             didomi[here] = DidomiClient(wall(own.didomi_timeout_seconds), here, clock)
         actito_of[name], didomi_of[name] = actito[there], didomi[here]

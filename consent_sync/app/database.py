@@ -23,6 +23,7 @@ from consent_sync.domain.erasure import Marks
 from consent_sync.domain.errors import StoreError
 from consent_sync.ports.clock import Clock
 from consent_sync.ports.past import Past
+from consent_sync.ports.quota import Quota
 from consent_sync.ports.store import Store
 
 Reader: TypeAlias = SqliteReader | PostgresReader
@@ -60,6 +61,11 @@ async def store_of(settings: Settings, clock: Clock) -> tuple[Store, Fingerprint
     key = _given_key(settings) or load_or_make_key(key_file(file))
     marks = Marks(load_or_make_key(tombstone_key_file(file)))
     return SqliteStore(file, clock, marks=marks), Fingerprint(key)
+
+
+def quota_of(store: Store) -> Quota | None:
+    """Return where replicas share the quotas of the platforms; None where there is only one."""
+    return store if isinstance(store, PostgresStore) else None
 
 
 async def marks_of(settings: Settings) -> Marks:

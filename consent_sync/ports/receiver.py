@@ -5,19 +5,22 @@ from typing import NamedTuple, Protocol
 
 from consent_sync.domain.events import DidomiItem, ProfileHint, UnknownItem
 from consent_sync.domain.identity import Names
+from consent_sync.domain.urgency import Urgency
 
 
 class Arrival(NamedTuple):
     """One event as it came in at the door.
 
     `body` is this event alone as JSON (the element, when a request brings many); `digest` is 16
-    bytes over its canonical content; `type` is the platform's word or a short description.
+    bytes over its canonical content; `type` is the platform's word or a short description; `urgency` is judged by what it
+    says alone, and may be too high.
     """
 
     type: str
     body: bytes
     digest: bytes
     names: Names
+    urgency: Urgency = Urgency.OPT_OUT
 
 
 class DidomiReceiver(Protocol):

@@ -13,6 +13,7 @@ from consent_sync.domain.identity import Side, Source, Subject
 from consent_sync.domain.ledger import LedgerRecord, Write
 from consent_sync.domain.moments import Micros
 from consent_sync.domain.state import PersonState
+from consent_sync.domain.urgency import Urgency
 from consent_sync.ports.board import Board
 from consent_sync.ports.graves import Graves
 from consent_sync.ports.versions import Versions
@@ -21,7 +22,7 @@ from consent_sync.ports.versions import Versions
 class NewEvent(NamedTuple):
     """One event to accept, and the persons it concerns (none: recorded only).
 
-    `repeatable` events count as duplicates only while an equal one (same digest, source and
+    `urgency` decides when its turn comes. `repeatable` events count as duplicates only while an equal one (same digest, source and
     mapping) still waits for its turn; all others for as long as events are kept.
     """
 
@@ -33,6 +34,7 @@ class NewEvent(NamedTuple):
     body: bytes
     subjects: tuple[Subject, ...]
     repeatable: bool
+    urgency: Urgency = Urgency.OPT_OUT
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,8 +178,10 @@ class Turns(Protocol):
     """The work. A person is handed out to one turn at a time."""
 
     async def claim(self, limit: int) -> Sequence[Turn]:
-        """Return up to `limit` turns that are due, oldest first; none when nothing is due.
+        """Return up to `limit` turns that are due; none when nothing is due.
 
+        Opt-outs come before opt-ins before the rest, the oldest of each first; the less urgent
+        gets a share of at least one in sixteen, so that nobody waits for ever.
         A claimed person is not handed out again before settle or release.
         """
         ...

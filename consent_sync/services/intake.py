@@ -95,6 +95,7 @@ class Intake:
                     if mappings
                     else waiting_for_mapping(arrival.names.ouid, accounts),
                     repeatable=False,
+                    urgency=arrival.urgency,
                 )
                 for arrival in arrivals
             ]
@@ -122,6 +123,7 @@ class Intake:
                     subjects=self._profile_owner(mapping, arrival.names),
                     # Off, on, off: two equal bodies can be two changes.
                     repeatable=True,
+                    urgency=arrival.urgency,
                 )
                 for arrival in arrivals
             ]

@@ -1,6 +1,7 @@
 """The worker: claims turns, takes them side by side within a bound, and stops cleanly."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
@@ -18,15 +19,25 @@ _REMEMBERED_FAILURES: Final = 1_000
 
 
 class Worker:
-    """Takes turns until it is stopped, at most `concurrency` at a time."""
+    """Takes turns until it is stopped, at most `concurrency` at a time.
+
+    `room` tells how many make sense at the pace of the platforms, None for any number: who has to
+    wait for a call waits in the store, where more urgent turns come first and what arrives joins.
+    """
 
     def __init__(
-        self, turns: Turns, synchroniser: Synchroniser, concurrency: int, observer: TurnObserver
+        self,
+        turns: Turns,
+        synchroniser: Synchroniser,
+        concurrency: int,
+        observer: TurnObserver,
+        room: Callable[[], int | None] = lambda: None,
     ) -> None:
         self._turns = turns
         self._synchroniser = synchroniser
         self._concurrency = concurrency
         self._observer = observer
+        self._pace = room
         self._running: set[asyncio.Task[None]] = set()
         self._resting: set[asyncio.Task[None]] = set()
         self._failures: dict[Subject, int] = {}
@@ -39,14 +50,14 @@ class Worker:
         self.alive = True
         try:
             while not self._stopping.is_set():
-                free = self._concurrency - len(self._running)
-                turns = await self._claim(free) if free else ()
+                free = self._free()
+                turns = await self._claim(free) if free > 0 else ()
                 for turn in turns:
                     task = asyncio.create_task(self._take(turn))
                     self._running.add(task)
                     task.add_done_callback(self._ended)
                 if not turns:
-                    await self._rest(full=not free)
+                    await self._rest(full=free <= 0)
         finally:
             self.alive = False
 
@@ -63,6 +74,11 @@ class Worker:
             await asyncio.gather(*late, return_exceptions=True)
         for task in self._resting:
             task.cancel()
+
+    def _free(self) -> int:
+        room = self._pace()
+        most = self._concurrency if room is None else min(self._concurrency, room)
+        return most - len(self._running)
 
     async def _claim(self, free: int) -> tuple[Turn, ...]:
         try:

@@ -10,6 +10,7 @@ from consent_sync.domain.identity import Names, Side, Source, Subject
 from consent_sync.domain.ledger import ItemsTaken, LedgerRecord, Write, WrittenLine
 from consent_sync.domain.moments import SECOND, Micros
 from consent_sync.domain.state import PersonState
+from consent_sync.domain.urgency import Urgency
 from consent_sync.domain.verdicts import Entry, Kind, Verdict
 from consent_sync.ports.store import NewEvent, RefusedRequest, Settlement, Store, Turn
 
@@ -58,6 +59,7 @@ def event(
     source: Source = Side.DIDOMI,
     mapping: str = "main",
     at: Micros = START,
+    urgency: Urgency = Urgency.OPT_OUT,
 ) -> NewEvent:
     return NewEvent(
         source,
@@ -68,6 +70,7 @@ def event(
         text.encode(),
         tuple(subject(person, mapping) for person in people),
         repeatable,
+        urgency,
     )
 
 

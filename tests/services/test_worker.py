@@ -368,3 +368,20 @@ async def test_who_cannot_be_found_now_is_looked_for_again(shop: Shop) -> None:
 
     assert shop.observer.troubles == ["read: not now"] * 3
     assert await shop.store.person(Subject("brand-a", ANN)) is not None
+
+
+async def test_no_more_turns_are_claimed_than_the_pace_has_work_for(shop: Shop) -> None:
+    """Whoever would only wait for a call waits in the store, and what arrives joins them there."""
+    room = 0
+    worker = Worker(shop.store, shop.synchroniser, 4, shop.observer, lambda: room)
+    running = asyncio.create_task(worker.run())
+    await shop.receive(shop.didomi.click(ANN, {EMAIL: Choice.DENIED}), ANN)
+    await asyncio.sleep(0.03)
+    early = await shop.store.status()
+    room = 1
+    await until(lambda: bool(shop.actito.written))
+    await worker.stop(1)
+    await running
+
+    assert early.waiting_turns == 1
+    assert len(shop.actito.written) == 1

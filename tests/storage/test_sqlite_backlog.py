@@ -3,9 +3,10 @@
 import asyncio
 from pathlib import Path
 
-from consent_sync.adapters.storage.lanes import Lanes
+from consent_sync.adapters.storage.lanes import Lanes, Pages
 from consent_sync.adapters.storage.sqlite import SqliteStore
 from consent_sync.domain.moments import SECOND
+from consent_sync.domain.urgency import Urgency
 from tests.contracts.store_kit import START, HandClock, event, people, settled
 
 
@@ -44,6 +45,20 @@ async def test_a_backlog_comes_after_a_restart(tmp_path: Path) -> None:
     await store.close()
 
 
+async def test_an_opt_out_overtakes_a_backlog_in_the_file(tmp_path: Path) -> None:
+    """It need not be in the line: opt-outs have pages of their own, after a restart as well."""
+    store = await opened(tmp_path / "store.db")
+    await store.accept([event(f"e{n}", f"p{n}", urgency=Urgency.OPT_IN) for n in range(200)])
+    await store.accept([event("no", "ada"), event("no too", "p150")])
+    handed = people(await store.claim(2))
+    await store.close()
+    store = await opened(tmp_path / "store.db")
+
+    assert handed == ["ada", "p150"]
+    assert people(await store.claim(2)) == ["ada", "p150"]
+    await store.close()
+
+
 async def test_nobody_is_forgotten_while_a_backlog_grows(tmp_path: Path) -> None:
     """Arrivals, turns and pages may interleave in any way."""
     store = await opened(tmp_path / "store.db")
@@ -52,7 +67,8 @@ async def test_nobody_is_forgotten_while_a_backlog_grows(tmp_path: Path) -> None
 
     async def arrive(k: int) -> None:
         for n in range(60):
-            await store.accept([event(f"e{k}-{n}", f"p{k}-{n}", f"q{n % 5}")])
+            urgency = Urgency((n + k) % 3)
+            await store.accept([event(f"e{k}-{n}", f"p{k}-{n}", f"q{n % 5}", urgency=urgency)])
 
     async def work() -> None:
         while not arrived.is_set():
@@ -107,29 +123,39 @@ async def test_new_items_come_before_retries_that_are_not_due(tmp_path: Path) ->
 def test_the_line_holds_no_more_than_its_limit() -> None:
     """What arrives beyond it is left to the database."""
     lanes = Lanes(40)
-    lanes.add_page((), 0, last=True)
+    lanes.pages.behind = False
     for n in range(1, 1_000):
-        lanes.arrived(n, n)
+        lanes.arrived(n, n, Urgency.OPT_IN)
 
     assert len(lanes) == 40
-    assert lanes.behind
-    assert lanes.cursor == 40
+    assert lanes.pages == Pages(behind=True, cursor=40, missed=True)
+
+
+def test_a_full_line_still_takes_opt_outs() -> None:
+    """They have room of their own, and pages of their own when that is used up."""
+    lanes = Lanes(40)
+    lanes.pages.behind = lanes.optouts.behind = False
+    for n in range(1, 1_000):
+        lanes.arrived(n, n, Urgency.OPT_IN if n % 10 else Urgency.OPT_OUT)
+
+    assert lanes.hurried == 40
+    assert lanes.optouts == Pages(behind=True, cursor=409, missed=True)
 
 
 def test_what_arrives_while_the_last_page_is_read_is_not_forgotten() -> None:
     """A page cannot hold what was committed after it was read."""
     lanes = Lanes(40)
-    lanes.start_page()
-    lanes.arrived(7, 7)
-    lanes.add_page((), 0, last=True)
+    lanes.pages.start()
+    lanes.arrived(7, 7, Urgency.OPT_IN)
+    lanes.pages.read(0, last=True)
 
-    assert lanes.behind
+    assert lanes.pages.behind
 
 
 def test_a_due_moment_set_while_due_ones_are_read_is_not_forgotten() -> None:
     """The earliest of what was read and what was set meanwhile counts."""
     lanes = Lanes(40)
-    lanes.add_page([1], 1, last=True)
+    lanes.add([(1, Urgency.OPT_IN)])
     [claim] = lanes.take(1)
     lanes.start_due()
     lanes.due_again(claim.person, 500, now=False)
@@ -141,7 +167,7 @@ def test_a_due_moment_set_while_due_ones_are_read_is_not_forgotten() -> None:
 def test_a_turn_that_waits_is_not_forgotten_for_an_item_it_had_already() -> None:
     """Word of an item may come after the turn that took it; the turn's own moment still counts."""
     lanes = Lanes(40)
-    lanes.behind = False
+    lanes.optouts.behind = False
     lanes.next_due = None
     lanes.arrived(1, 1)
     lanes.take(1)

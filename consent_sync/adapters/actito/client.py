@@ -4,7 +4,7 @@ from collections.abc import Mapping as MappingView
 from dataclasses import dataclass
 
 from consent_sync.adapters.actito import structure, wire
-from consent_sync.adapters.actito.pacing import Pacing
+from consent_sync.adapters.actito.pacing import Pacing, SharedAs
 from consent_sync.adapters.actito.settings import ActitoSettings
 from consent_sync.adapters.actito.structure import TableCache, WebhookRegistration
 from consent_sync.adapters.actito.tokens import Tokens
@@ -23,6 +23,7 @@ from consent_sync.domain.mapping import Mapping
 from consent_sync.domain.moments import Micros
 from consent_sync.domain.profile import ProfileChange, TableStructure
 from consent_sync.ports.clock import Clock
+from consent_sync.ports.quota import Quota
 
 STRUCTURE_SECONDS = 600
 PROBE_SECONDS = 30
@@ -55,12 +56,15 @@ class ActitoClient:
         settings: ActitoSettings,
         clock: Clock,
         routes: ProfileRoutes | None = None,
+        quota: Quota | None = None,
     ) -> None:
         self._wall = wall
         self._settings = settings
         self._clock = clock
         self._routes = routes or V4Routes(settings)
-        self._pacing = Pacing(settings.calls_per_minute, settings.max_concurrency, clock)
+        shared = None if quota is None else SharedAs(quota, settings.account)
+        self._pacing = Pacing(settings.calls_per_minute, settings.max_concurrency, clock, shared)
+        self.room = self._pacing.room
         self._tokens = Tokens(self._fetch_token, clock)
         self._tables = TableCache(self._fetch_tables, clock)
         self._witnesses = Witnesses()

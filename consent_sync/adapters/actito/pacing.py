@@ -3,11 +3,22 @@
 import asyncio
 from collections import deque
 from contextlib import AbstractAsyncContextManager
+from typing import Final, NamedTuple
 
-from aiolimiter import AsyncLimiter
-
+from consent_sync.adapters.actito.rates import OwnRate, Rate, SharedRate, Unlimited
 from consent_sync.domain.moments import SECOND, Micros
 from consent_sync.ports.clock import Clock
+from consent_sync.ports.quota import Quota
+
+# How many seconds' worth of calls are prepared by turns that were claimed.
+_AT_WORK_SECONDS: Final = 2
+
+
+class SharedAs(NamedTuple):
+    """Where an account's permits are drawn, and by which name it is known there."""
+
+    quota: Quota
+    account: bytes
 
 
 class Pacing:
@@ -17,13 +28,30 @@ class Pacing:
     is charged to the calls after it.
     """
 
-    def __init__(self, calls_per_minute: int, max_concurrency: int, clock: Clock) -> None:
+    def __init__(
+        self,
+        calls_per_minute: int,
+        max_concurrency: int,
+        clock: Clock,
+        shared: SharedAs | None = None,
+    ) -> None:
         self._clock = clock
-        self._limiter = _limiter(calls_per_minute)
-        self._slots = _Slots(max(1, max_concurrency))
-        self._debt = 0
+        self._per_minute = max(0, calls_per_minute)
+        self._rate = _rate(self._per_minute, max(1, max_concurrency), clock, shared)
+        self._slots = _Slots(self._rate)
         self._paused_at: Micros = 0
         self._paused_until: Micros = 0
+
+    def room(self) -> int | None:
+        """Return how many turns at once make sense at this rate, None for any number.
+
+        More would only stand in line for a call, where nothing new joins them and nothing more
+        urgent overtakes them.
+        """
+        if not self._per_minute:
+            return None
+        at_work = max(self._rate.at_once, self._per_minute * _AT_WORK_SECONDS // 60)
+        return at_work + self._rate.free()
 
     def pause(self, seconds: float) -> None:
         """Let no further call of this account start for that long, urgent ones excepted."""
@@ -34,31 +62,16 @@ class Pacing:
     async def wait(self, *, urgent: bool) -> None:
         """Return when one more call may start by rate and pause."""
         if urgent:
-            await self._charge_without_waiting()
+            await self._rate.charge()
             return
         await self._sit_out_pause()
-        while self._debt:
-            self._debt -= 1
-            await self._acquire()
-        await self._acquire()
+        await self._rate.acquire()
         # A pause may have been asked for while this call waited for its rate.
         await self._sit_out_pause()
 
     def slot(self, *, urgent: bool) -> AbstractAsyncContextManager[None]:
         """Hold one of the places for calls at the same time; urgent calls come first."""
         return _Slot(self._slots, urgent)
-
-    async def _acquire(self) -> None:
-        if self._limiter is not None:
-            await self._limiter.acquire()
-
-    async def _charge_without_waiting(self) -> None:
-        if self._limiter is None:
-            return
-        if self._limiter.has_capacity():
-            await self._limiter.acquire()
-        else:
-            self._debt += 1
 
     async def _sit_out_pause(self) -> None:
         # A clock that was set back ends the pause instead of making it longer.
@@ -67,16 +80,20 @@ class Pacing:
 
 
 class _Slots:
-    """A semaphore with two queues; a slot is handed over directly, so that none can get lost."""
+    """A semaphore with two queues; a slot is handed over directly, so that none can get lost.
 
-    def __init__(self, free: int) -> None:
-        self._free = free
+    How many there are may change: a rate that is shared tells what our share is.
+    """
+
+    def __init__(self, rate: Rate) -> None:
+        self._rate = rate
+        self._used = 0
         self._urgent: deque[asyncio.Future[None]] = deque()
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     async def take(self, *, urgent: bool) -> None:
-        if self._free:
-            self._free -= 1
+        if self._used < self._rate.at_once:
+            self._used += 1
             return
         queue = self._urgent if urgent else self._waiting
         place = asyncio.get_running_loop().create_future()
@@ -91,13 +108,13 @@ class _Slots:
             raise
 
     def give_back(self) -> None:
+        self._used -= 1
         for queue in (self._urgent, self._waiting):
-            while queue:
+            while queue and self._used < self._rate.at_once:
                 place = queue.popleft()
                 if not place.done():
+                    self._used += 1
                     place.set_result(None)
-                    return
-        self._free += 1
 
 
 class _Slot(AbstractAsyncContextManager[None]):
@@ -114,9 +131,9 @@ class _Slot(AbstractAsyncContextManager[None]):
         self._slots.give_back()
 
 
-def _limiter(calls_per_minute: int) -> AsyncLimiter | None:
-    if calls_per_minute <= 0:
-        return None
-    # A full bucket comes on top of the rate: a tenth of it keeps the first minute below the limit.
-    burst = max(1.0, calls_per_minute / 10)
-    return AsyncLimiter(burst, 60 * burst / calls_per_minute)
+def _rate(per_minute: int, at_once: int, clock: Clock, shared: SharedAs | None) -> Rate:
+    if not per_minute:
+        return Unlimited(at_once)
+    if shared is None:
+        return OwnRate(per_minute, at_once)
+    return SharedRate(shared.quota, shared.account, per_minute, at_once, clock)

@@ -15,6 +15,7 @@ from consent_sync.adapters.http import Json
 from consent_sync.domain.errors import RefusedError
 from consent_sync.domain.events import ProfileHint, UnknownItem
 from consent_sync.domain.identity import Names
+from consent_sync.domain.urgency import Urgency
 from consent_sync.ports.receiver import Arrival
 
 JsonObject = dict[str, Json]
@@ -56,6 +57,7 @@ class ActitoReceiver:
                     body=body if alone else canonical,
                     digest=hashlib.blake2b(canonical, digest_size=16).digest(),
                     names=names,
+                    urgency=_urgency(content),
                 )
             )
         return arrivals
@@ -140,6 +142,14 @@ def _content(event: _Event, key_attribute: str) -> ProfileHint | UnknownItem:
         expected = f"`profileId` or `{key_attribute}` with a value"
         raise _no_event(event.where, f"an object with {len(event.data)} other fields", expected)
     return _hint(event.data, names, key_attribute)
+
+
+def _urgency(content: ProfileHint | UnknownItem) -> Urgency:
+    if isinstance(content, UnknownItem):
+        return Urgency.REST
+    if not all(content.subscriptions.values()):
+        return Urgency.OPT_OUT
+    return Urgency.OPT_IN if content.subscriptions else Urgency.REST
 
 
 def _hint(data: JsonObject, names: Names, key_attribute: str) -> ProfileHint:

@@ -22,6 +22,7 @@ from consent_sync.adapters.didomi.refusals import (
     too_deep,
 )
 from consent_sync.adapters.didomi.tree import consent_tree
+from consent_sync.adapters.didomi.urgency import urgency_of
 from consent_sync.adapters.didomi.wire import DEFAULT_REGULATION, read_event, read_scalars
 from consent_sync.domain.events import DidomiItem, EventKind, UnknownItem
 from consent_sync.domain.identity import Names
@@ -127,7 +128,7 @@ def _arrival(value: object, body: bytes | None, above: str) -> Arrival:
         where = path(("parameters", "organization_user_id"), above)
         raise not_an_event(where, "a text with a NUL character", "a text without one")
     kind = envelope.type[:MAX_TYPE_LENGTH]
-    return Arrival(kind, body or orjson.dumps(value), digest, Names(ouid))
+    return Arrival(kind, body or orjson.dumps(value), digest, Names(ouid), urgency_of(envelope))
 
 
 def _digest(value: object) -> bytes:

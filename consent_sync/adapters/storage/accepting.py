@@ -9,10 +9,11 @@ from consent_sync.adapters.storage.keys import event_key, person_key
 from consent_sync.adapters.storage.statements import SqlValue, Statements
 from consent_sync.domain.identity import Subject, is_stand_in
 from consent_sync.domain.moments import Micros
+from consent_sync.domain.urgency import Urgency
 from consent_sync.ports.store import NewEvent, RefusedRequest
 
-Arrivals = list[tuple[int, int]]
-"""Persons and the items that now wait for them."""
+Arrivals = list[tuple[int, int, Urgency]]
+"""Persons, the items that now wait for them, and how urgent these are."""
 
 Row = tuple[SqlValue, ...]
 
@@ -153,8 +154,8 @@ class Accepting:
         for person in {persons.number(subject): None for subject in subjects}:
             if self._statements.value("same_event_waits", number, person) is None:
                 self._counting.item += 1
-                arrivals.append((person, self._counting.item))
-                items.append((self._counting.item, number, person, received_at, None))
+                arrivals.append((person, self._counting.item, Urgency.OPT_OUT))
+                items.append((self._counting.item, number, person, received_at, None, 0))
         persons.write()
         self._wait(items, known_up_to)
         return arrivals
@@ -204,11 +205,11 @@ class _Batch:
         problem = problem_of(event)
         self.events.append((number, source, event.mapping, event.type, at, 0, problem, event.body))
         self._moments.setdefault(source, []).append(at)
-        repeat_key = key if event.repeatable else None
+        repeat_key, urgency = key if event.repeatable else None, event.urgency
         for person in persons:
             counting.item = item = counting.item + 1
-            arrivals.append((person, item))
-            self.items.append((item, number, person, at, repeat_key))
+            arrivals.append((person, item, urgency))
+            self.items.append((item, number, person, at, repeat_key, int(urgency)))
         return True
 
     def count(self) -> None:

@@ -10,6 +10,7 @@ from typing import Final
 
 from consent_sync.adapters.storage.boarding import BoardInMemory
 from consent_sync.adapters.storage.burying import events_named, problem_of
+from consent_sync.adapters.storage.line import Line
 from consent_sync.adapters.storage.memory_data import Data, Equal, Item, Lane, Person
 from consent_sync.domain.erasure import Marks
 from consent_sync.domain.errors import AbsentError, StoreError
@@ -50,8 +51,8 @@ class MemoryStore(BoardInMemory):
         self._marks = marks or Marks()
         self._data = Data()
         self._item = 0
-        # Who may be due at once, oldest first; a person in it is looked at before it is claimed.
-        self._line: dict[Subject, None] = {}
+        # Who may be due at once; a person in it is looked at before it is claimed.
+        self._line: Line[Subject] = Line()
         self._retrying: dict[Subject, None] = {}
         self._claims: dict[Subject, _Claim] = {}
         self._bell = asyncio.Event()
@@ -70,7 +71,9 @@ class MemoryStore(BoardInMemory):
             for subject, person in self._data.persons.items()
             if person.items or person.announced
         ]
-        self._line = dict.fromkeys(subject for _, subject in sorted(waiting))
+        self._line = Line()
+        for _, subject in sorted(waiting):
+            self._line.add(subject, self._data.person(subject).urgency())
 
     async def close(self) -> None:
         """Stop."""
@@ -109,16 +112,17 @@ class MemoryStore(BoardInMemory):
     # --- the work ---
 
     async def claim(self, limit: int) -> Sequence[Turn]:
-        """Return up to `limit` turns that are due, oldest first."""
+        """Return up to `limit` turns that are due, the urgent ones first."""
         data = self._open()
         now = self._clock.now()
         due = [subject for subject in self._retrying if data.person(subject).due(now)]
         due.sort(key=lambda subject: getattr(data.person(subject).lane, "due_at", 0))
+        for subject in due:
+            if subject not in self._claims:
+                self._line.add(subject, data.person(subject).urgency())
         turns: list[Turn] = []
-        for subject in [*self._line, *due]:
-            if len(turns) == limit:
-                break
-            self._line.pop(subject, None)
+        while len(self._line) and len(turns) < limit:
+            subject, _ = self._line.pop()
             if subject not in self._claims and data.person(subject).due(now):
                 turns.append(self._claim(data, subject))
         return turns
@@ -172,14 +176,14 @@ class MemoryStore(BoardInMemory):
         self._set_lane(person, claim, settlement)
         del self._claims[subject]
         if person.due(self._clock.now()):
-            self._wake(subject)
+            self._wake(data, subject)
 
     async def release(self, subject: Subject) -> None:
         """Give an untouched turn back, due at once."""
-        self._open()
+        data = self._open()
         self._claim_of(subject)
         del self._claims[subject]
-        self._line = {subject: None, **self._line}
+        self._line.put_first(subject, data.person(subject).urgency())
         self._bell.set()
 
     # --- the looking ---
@@ -244,7 +248,8 @@ class MemoryStore(BoardInMemory):
         data.accept_refused(number)
         for subject in self._not_erased(data, subjects):
             if all(item.event != number for item in data.person(subject).items):
-                self._insert_item(data, subject, number, received_at, None)
+                self._item += 1
+                self._arrive(data, subject, Item(self._item, number, received_at, None))
 
     async def status(self) -> StoreStatus:
         """Return the counts that operators look at."""
@@ -300,8 +305,9 @@ class MemoryStore(BoardInMemory):
         gone = {one: data.persons.pop(one) for one in burial.subjects if one in data.persons}
         events: set[int] = set()
         for subject, person in gone.items():
-            for places in (self._claims, self._line, self._retrying):
-                places.pop(subject, None)
+            self._claims.pop(subject, None)
+            self._retrying.pop(subject, None)
+            self._line.remove(subject)
             events |= {item.event for item in person.items}
             for record in person.records:
                 events |= events_named(record)
@@ -385,7 +391,9 @@ class MemoryStore(BoardInMemory):
         )
         number = data.add_event(stored)
         for subject in event.subjects:
-            self._insert_item(data, subject, number, at, equal if event.repeatable else None)
+            self._item += 1
+            kept = equal if event.repeatable else None
+            self._arrive(data, subject, Item(self._item, number, at, kept, event.urgency))
         return True
 
     def _equal_waits(self, data: Data, equal: Equal, subject: Subject) -> bool:
@@ -397,22 +405,16 @@ class MemoryStore(BoardInMemory):
         taken = claim.last_item if claim else 0
         return any(item.equal == equal and item.id > taken for item in person.items)
 
-    def _insert_item(
-        self, data: Data, subject: Subject, event: int, at: Micros, equal: Equal | None
-    ) -> None:
-        self._item += 1
-        self._arrive(data, subject, Item(self._item, event, at, equal))
-
     def _arrive(self, data: Data, subject: Subject, item: Item) -> None:
         person = data.person(subject)
         person.items.append(item)
         if person.lane is not None:
             person.lane.due_at = 0
-        self._wake(subject)
+        self._wake(data, subject)
 
-    def _wake(self, subject: Subject) -> None:
+    def _wake(self, data: Data, subject: Subject) -> None:
         if subject not in self._claims:
-            self._line.setdefault(subject)
+            self._line.add(subject, data.person(subject).urgency())
         self._bell.set()
 
     def _claim(self, data: Data, subject: Subject) -> Turn:
@@ -442,7 +444,7 @@ class MemoryStore(BoardInMemory):
             if not self._not_erased(data, (subject,)):
                 data.scrub([item.event])
                 continue
-            self._arrive(data, subject, Item(self._item, item.event, item.received_at, item.equal))
+            self._arrive(data, subject, replace(item, id=self._item))
 
     def _set_lane(self, person: Person, claim: _Claim, settlement: Settlement) -> None:
         if settlement.due_at is None:

@@ -8,6 +8,7 @@ from consent_sync.domain.identity import Side, Source, Subject, is_stand_in
 from consent_sync.domain.ledger import LedgerRecord, Write
 from consent_sync.domain.moments import Micros
 from consent_sync.domain.state import PersonState
+from consent_sync.domain.urgency import Urgency, hurry
 from consent_sync.ports.graves import Grave
 from consent_sync.ports.store import SideStatus, StoredEvent, StoredItem, StoreStatus, Summary
 from consent_sync.ports.versions import MappingVersion
@@ -24,6 +25,7 @@ class Item:
     event: int
     received_at: Micros
     equal: Equal | None
+    urgency: Urgency = Urgency.OPT_OUT
 
 
 @dataclass(slots=True)
@@ -51,6 +53,13 @@ class Person:
         if self.lane is not None:
             return self.lane.due_at <= now
         return bool(self.items or self.announced)
+
+    def urgency(self) -> Urgency:
+        """Return how urgent the next turn is."""
+        if self.items:
+            return min(item.urgency for item in self.items)
+        attempts = self.lane.attempts if self.lane is not None else 0
+        return hurry(self.summary.optout_waiting_since is not None, attempts)
 
 
 @dataclass(slots=True)

@@ -119,15 +119,16 @@ PARTS: Final = (
     Part(
         "turns",
         "lane",
-        ("person", "next_at", "place", "pending", "attempts", "first_failed_at"),
-        ("bytea", "int8", "int8", "int4", "int4", "int8"),
+        ("person", "next_at", "place", "pending", "attempts", "first_failed_at", "urgency"),
+        ("bytea", "int8", "int8", "int4", "int4", "int8", "int2"),
         # Whoever has announced something is looked at first, as after every start.
         "SELECT person.id, person_key(person.mapping, person.person),"
         " iif(EXISTS (SELECT 1 FROM intent WHERE intent.person = person.id), 0,"
         "  coalesce(lane.due_at, 0)),"
         " coalesce((SELECT min(item.id) FROM item WHERE item.person = person.id), 0),"
         " (SELECT count(*) FROM item WHERE item.person = person.id),"
-        " coalesce(lane.attempts, 0), lane.first_failed_at"
+        " coalesce(lane.attempts, 0), lane.first_failed_at,"
+        " coalesce((SELECT min(item.urgency) FROM item WHERE item.person = person.id), 0)"
         " FROM person LEFT JOIN lane ON lane.person = person.id"
         " WHERE person.id > ? AND (lane.person IS NOT NULL"
         "  OR EXISTS (SELECT 1 FROM item WHERE item.person = person.id)"

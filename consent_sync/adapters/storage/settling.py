@@ -11,6 +11,7 @@ from consent_sync.adapters.storage.keys import profile_key
 from consent_sync.adapters.storage.lanes import Claim
 from consent_sync.adapters.storage.statements import Statements
 from consent_sync.domain.moments import Micros
+from consent_sync.domain.urgency import Urgency
 from consent_sync.ports.store import Settlement
 
 
@@ -177,11 +178,12 @@ class Settling:
             before = self._statements.of_list("count_waiting", [target])
             if self._counting["retrying"]:
                 self._statements.change_list("hurry_lanes", [target])
+            urgency = Urgency(int(str(self._statements.value("urgency_of_item", item))))
             self._counting.item += 1
             self._statements.change("move_item", self._counting.item, target, item)
             after = self._statements.of_list("count_waiting", [end.claim.person])
             self._counting.add("waiting", (not before) - (not after))
-            arrivals.append((target, self._counting.item))
+            arrivals.append((target, self._counting.item, urgency))
         persons.write()
         return arrivals
 

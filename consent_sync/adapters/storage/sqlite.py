@@ -113,7 +113,7 @@ class SqliteStore:
     # --- the work ---
 
     async def claim(self, limit: int) -> Sequence[Turn]:
-        """Return up to `limit` turns that are due, oldest first."""
+        """Return up to `limit` turns that are due, the urgent ones first."""
         return await self._opened().dispatcher.claim(limit)
 
     async def wait(self, timeout_seconds: float) -> None:

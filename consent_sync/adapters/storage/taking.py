@@ -14,10 +14,14 @@ from consent_sync.domain.identity import Subject
 from consent_sync.domain.ledger import Write
 from consent_sync.domain.moments import Micros
 from consent_sync.domain.state import PersonState
+from consent_sync.domain.urgency import Urgency, hurry
 from consent_sync.ports.store import Turn
 
 TURN_ITEMS: Final = 200
 """How many items one turn takes at most; the rest stays due."""
+
+Due = list[tuple[int, Urgency]]
+"""Persons whose turn is due, and how urgent it is."""
 
 _FIRST_STATE: Final = PersonState()
 
@@ -44,15 +48,26 @@ class TurnReader:
         finally:
             self._connection.execute("ROLLBACK")
 
-    def waiting_page(self, after: int, limit: int, now: Micros) -> tuple[list[int], int, bool]:
-        """Return who of the next items' persons is due, the last item, and if it was the last."""
-        rows = self._statements.rows("waiting_page", after, limit)
-        persons = [person for _, person, due_at in rows if due_at is None or due_at <= now]
+    def waiting_page(
+        self, after: int, limit: int, now: Micros, *, optouts: bool
+    ) -> tuple[Due, int, bool]:
+        """Return who of the next items' persons is due, the last item, and if it was the last.
+
+        With `optouts` only of the items that may be such.
+        """
+        query = "waiting_optouts_page" if optouts else "waiting_page"
+        rows = self._statements.rows(query, after, limit)
+        persons = [
+            (person, Urgency(urgency))
+            for _, person, urgency, due_at in rows
+            if due_at is None or due_at <= now
+        ]
         return persons, rows[-1][0] if rows else after, len(rows) < limit
 
-    def due_lanes(self, limit: int, now: Micros) -> tuple[list[int], Micros | None]:
+    def due_lanes(self, limit: int, now: Micros) -> tuple[Due, Micros | None]:
         """Return persons whose turn comes again by now, and the next moment of the others."""
-        persons = [person for (person,) in self._statements.rows("due_lanes", now, limit)]
+        rows = self._statements.rows("due_lanes", now, limit)
+        persons = [(person, hurry(optout, attempts)) for person, optout, attempts in rows]
         if len(persons) == limit:
             return persons, now
         following: Micros | None = self._statements.value("next_due", now)

@@ -7,12 +7,13 @@ from typing import Any, Final, Protocol, TypeVar
 
 import structlog
 
-from consent_sync.adapters.storage.lanes import Claim, Lanes
+from consent_sync.adapters.storage.lanes import Claim, Lanes, Pages
 from consent_sync.adapters.storage.settling import Ended
-from consent_sync.adapters.storage.taking import Found, TurnReader
+from consent_sync.adapters.storage.taking import Due, Found, TurnReader
 from consent_sync.domain.errors import StoreError
 from consent_sync.domain.identity import Subject
 from consent_sync.domain.moments import SECOND, Micros
+from consent_sync.domain.urgency import Share, Urgency
 from consent_sync.ports.clock import Clock
 from consent_sync.ports.store import Settlement, Turn
 
@@ -22,6 +23,8 @@ Result = TypeVar("Result")
 
 # A reading costs a change of threads; who claims one turn at a time shares it with so many others.
 _AHEAD: Final = 32
+
+_Read = tuple[Claim, Turn, bool]
 
 
 class Reading(Protocol):
@@ -43,13 +46,15 @@ class Dispatcher:
         self._claiming = asyncio.Lock()
         # Turns read together with others and not handed out yet, and whether something had arrived
         # already while they were read: who is written to without end must get a turn too.
-        self._ahead: deque[tuple[Claim, Turn, bool]] = deque()
+        # First those that may hold an opt-out, then all others.
+        self._ahead: tuple[deque[_Read], deque[_Read]] = (deque(), deque())
+        self._share = Share()
         self.lanes = Lanes(4 * page)
 
     # --- handing out ---
 
     async def claim(self, limit: int) -> Sequence[Turn]:
-        """Return up to `limit` turns that are due, oldest first."""
+        """Return up to `limit` turns that are due, the urgent ones first."""
         turns: list[Turn] = []
         lost = True
         try:
@@ -70,7 +75,7 @@ class Dispatcher:
     async def wait(self, timeout_seconds: float) -> None:
         """Return when something may be due, at the latest after the timeout."""
         now = self._clock.now()
-        if self._ahead or self.lanes.ready(now):
+        if any(self._ahead) or self.lanes.ready(now):
             return
         self._bell.clear()
         if self.lanes.next_due is not None:
@@ -115,13 +120,13 @@ class Dispatcher:
 
     # --- what was committed ---
 
-    def arrived(self, arrivals: Iterable[tuple[int, int]]) -> None:
+    def arrived(self, arrivals: Iterable[tuple[int, int, Urgency]]) -> None:
         """Items wait for these persons now."""
-        for person, item in arrivals:
-            self.lanes.arrived(person, item)
+        for person, item, urgency in arrivals:
+            self.lanes.arrived(person, item, urgency)
         self._bell.set()
 
-    def accepted(self, result: tuple[Sequence[bool], Iterable[tuple[int, int]]]) -> None:
+    def accepted(self, result: tuple[Sequence[bool], Iterable[tuple[int, int, Urgency]]]) -> None:
         """Events were stored: which of them are new, and the items that wait now."""
         self.arrived(result[1])
 
@@ -139,8 +144,9 @@ class Dispatcher:
 
     def _give_back(self, claim: Claim) -> None:
         # It comes before those that were read ahead.
-        self.lanes.given_back(other.person for other, _, _ in reversed(self._ahead))
-        self._ahead.clear()
+        for ahead in self._ahead:
+            self.lanes.given_back(other.person for other, _, _ in reversed(ahead))
+            ahead.clear()
         self.lanes.given_back([claim.person])
         self._bell.set()
 
@@ -152,18 +158,25 @@ class Dispatcher:
             now = self._clock.now()
             if self.lanes.lane_due(now) and not self.lanes.full:
                 await self._fetch_due(now)
+            elif self._short_of_others(wanted):
+                await self._fetch_page(self.lanes.pages, now)
             else:
-                await self._fetch_page(now)
+                await self._fetch_page(self.lanes.optouts, now)
 
     def _short(self, wanted: int) -> bool:
         lanes = self.lanes
         due = lanes.lane_due(self._clock.now()) and not lanes.full
-        return due or (lanes.behind and len(lanes) < wanted)
+        optouts = lanes.optouts.behind and lanes.hurried < wanted
+        return due or optouts or self._short_of_others(wanted)
+
+    def _short_of_others(self, wanted: int) -> bool:
+        lanes = self.lanes
+        return lanes.pages.behind and not lanes.full and len(lanes) - lanes.hurried < wanted
 
     async def _fetch_due(self, now: Micros) -> None:
         # Those in the line and the claimed ones are found again; the page is longer by them.
         limit = self._page + self.lanes.busy
-        persons: Sequence[int] = ()
+        persons: Due = []
         following = self.lanes.next_due
         self.lanes.start_due()
         try:
@@ -171,30 +184,50 @@ class Dispatcher:
         finally:
             self.lanes.add_due(persons, following)
 
-    async def _fetch_page(self, now: Micros) -> None:
-        after = self.lanes.cursor
-        self.lanes.start_page()
+    async def _fetch_page(self, pages: Pages, now: Micros) -> None:
+        after, optouts = pages.cursor, pages is self.lanes.optouts
+        self.lanes.pages.start()
+        self.lanes.optouts.start()
         persons, cursor, last = await self._reading(
-            lambda reader: reader.waiting_page(after, self._page, now)
+            lambda reader: reader.waiting_page(after, self._page, now, optouts=optouts)
         )
-        self.lanes.add_page(persons, cursor, last=last)
+        self.lanes.add(persons)
+        pages.read(cursor, last=last)
+        if not optouts:
+            self.lanes.optouts.covered(after, by=pages)
 
     async def _read_ahead(self, wanted: int) -> bool:
         """Read turns unless some are there or none are wanted; return whether there are any."""
-        while wanted > 0 and not self._ahead:
+        while wanted > 0 and self._lacking():
             await self._fetch(wanted)
-            claims = self.lanes.take(max(wanted, _AHEAD))
+            claims = self.lanes.take(max(wanted, _AHEAD), hurried=any(self._ahead))
             if not claims:
-                return False
-            self._ahead.extend(await self._read(claims))
-        return wanted > 0
+                break
+            for read in await self._read(claims):
+                self._ahead[read[0].urgency is not Urgency.OPT_OUT].append(read)
+        return wanted > 0 and any(self._ahead)
+
+    def _lacking(self) -> bool:
+        """Say whether nothing was read ahead, or no opt-out although some may wait."""
+        hurried, others = self._ahead
+        if hurried:
+            return False
+        return not others or bool(self.lanes.hurried) or self.lanes.optouts.behind
+
+    def _next_ahead(self) -> _Read:
+        hurried, others = self._ahead
+        if hurried and others:
+            # What is not urgent gets a share, or it might wait for ever.
+            first = self._share.order((Urgency.OPT_OUT, Urgency.OPT_IN))[0]
+            return self._ahead[first].popleft()
+        return (hurried or others).popleft()
 
     def _from_ahead(self, limit: int) -> list[Turn]:
         """Hand out turns that were read ahead, unless something arrived for them meanwhile."""
         turns: list[Turn] = []
-        while self._ahead and len(turns) < limit:
-            claim, turn, late = self._ahead.popleft()
-            if claim.again and not late:
+        while any(self._ahead) and len(turns) < limit:
+            claim, turn, late = self._next_ahead()
+            if claim.again is not None and not late:
                 self.lanes.given_back([claim.person])
             else:
                 turns.append(self._hand_out(claim, turn))
@@ -206,7 +239,7 @@ class Dispatcher:
         self.lanes.name(claim, turn.subject)
         return turn
 
-    async def _read(self, claims: Sequence[Claim]) -> list[tuple[Claim, Turn, bool]]:
+    async def _read(self, claims: Sequence[Claim]) -> list[_Read]:
         now = self._clock.now()
         announced = frozenset(self.lanes.announced.intersection(c.person for c in claims))
         found: list[Found] = []
@@ -215,10 +248,10 @@ class Dispatcher:
         finally:
             if not found:
                 self.lanes.given_back(claim.person for claim in reversed(claims))
-        turns: list[tuple[Claim, Turn, bool]] = []
+        turns: list[_Read] = []
         for claim, turn in zip(claims, found, strict=True):
             if isinstance(turn, Turn):
-                turns.append((claim, turn, claim.again))
+                turns.append((claim, turn, claim.again is not None))
             elif turn is None:
                 self.lanes.dropped(claim.person)
             else:

@@ -11,6 +11,7 @@ from consent_sync.adapters.actito.webhook import ActitoReceiver
 from consent_sync.domain.errors import RefusedError
 from consent_sync.domain.events import ProfileHint, UnknownItem
 from consent_sync.domain.identity import Names
+from consent_sync.domain.urgency import Urgency
 from consent_sync.ports.receiver import Arrival
 
 RECEIVER = ActitoReceiver()
@@ -336,3 +337,20 @@ def test_no_body_is_too_strange(body: bytes) -> None:
     arrivals, code = taken(body)
 
     assert bool(arrivals) != (code in {"not-json", "actito-not-an-event"})
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        ({"profileId": "1042", "Newsletter": "false"}, Urgency.OPT_OUT),
+        ({"profileId": "1042", "Newsletter": "true", "Partners": 0}, Urgency.OPT_OUT),
+        ({"profileId": "1042", "Newsletter": "true"}, Urgency.OPT_IN),
+        ({"profileId": "1042", "lastName": "Doe"}, Urgency.REST),
+        (ETL["data"], Urgency.REST),
+    ],
+)
+def test_urgency_goes_by_what_the_webhook_shows(data: object, expected: Urgency) -> None:
+    """A refusal comes first, and what names no choice last."""
+    [arrival] = RECEIVER.arrivals(orjson.dumps({"data": data}), "customerId")
+
+    assert arrival.urgency is expected

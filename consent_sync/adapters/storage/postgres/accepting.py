@@ -52,6 +52,7 @@ class Batch:
             "body": bytes_array([event.body for event, _, _ in events]),
             "link_n": integer_array([n for n, _, _ in links]),
             "link_asks": boolean_array([asks for _, asks, _ in links]),
+            "link_urgency": integer_array([int(events[n - 1][0].urgency) for n, _, _ in links]),
             **link_values([subject for _, _, subject in links], marks),
         }
 

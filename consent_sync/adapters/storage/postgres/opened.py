@@ -1,6 +1,7 @@
 """What an open PostgreSQL store holds: connections, queues, and the turns it has."""
 
 import asyncio
+import secrets
 from collections.abc import Awaitable, Iterable, Sequence
 from typing import Final
 
@@ -54,6 +55,7 @@ class Opened:
         self.claims = Claims()
         self.keeper = Keeper(self.work, self.claims, lease_seconds)
         self.bell = asyncio.Event()
+        self.replica = secrets.token_bytes(8)
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:

@@ -18,6 +18,7 @@ from consent_sync.adapters.storage.postgres.arrays import bytes_array, integer_a
 from consent_sync.adapters.storage.postgres.burying import Gravedigger
 from consent_sync.adapters.storage.postgres.claims import begin_writing
 from consent_sync.adapters.storage.postgres.connections import Values, repeated
+from consent_sync.adapters.storage.postgres.drawing import Drawing
 from consent_sync.adapters.storage.postgres.errors import explained
 from consent_sync.adapters.storage.postgres.migrate import migrate
 from consent_sync.adapters.storage.postgres.opened import Opened
@@ -31,6 +32,7 @@ from consent_sync.domain.ledger import Write
 from consent_sync.domain.moments import SECOND, Micros
 from consent_sync.ports.clock import Clock
 from consent_sync.ports.graves import Burial, Removed
+from consent_sync.ports.quota import Ask, Permits
 from consent_sync.ports.store import NewEvent, RefusedRequest, Settlement, Sight, Turn
 from consent_sync.ports.versions import MappingVersion
 
@@ -120,7 +122,7 @@ class PostgresStore(Looking):
     # --- the work ---
 
     async def claim(self, limit: int) -> Sequence[Turn]:
-        """Return up to `limit` turns that are due, oldest first."""
+        """Return up to `limit` turns that are due, the urgent ones first."""
         opened = self._opened()
         asked_at = elapsed_seconds()
         # Chosen here, so that two claims never share it, whatever is restored or made anew.
@@ -195,6 +197,13 @@ class PostgresStore(Looking):
             return
         await opened.keeper.release(claim)
         opened.bell.set()
+
+    # --- what the platforms allow ---
+
+    async def draw(self, ask: Ask) -> Permits:
+        """Return a fair share of the calls that an account has left."""
+        opened = self._opened()
+        return await Drawing(opened.look, opened.replica).draw(ask)
 
     # --- the versions of mappings ---
 

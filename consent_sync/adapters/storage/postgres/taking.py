@@ -9,6 +9,7 @@ from typing import Any, Final
 import structlog
 
 from consent_sync.adapters.storage.codec import decode_state, decode_writes
+from consent_sync.adapters.storage.postgres.arrays import integer_array
 from consent_sync.adapters.storage.postgres.claims import Claim
 from consent_sync.adapters.storage.postgres.connections import Database, repeated
 from consent_sync.adapters.storage.postgres.reading import stored_items
@@ -16,6 +17,7 @@ from consent_sync.domain.errors import StoreError
 from consent_sync.domain.identity import Subject
 from consent_sync.domain.moments import SECOND
 from consent_sync.domain.state import PersonState
+from consent_sync.domain.urgency import Share, Urgency
 from consent_sync.ports.store import Turn
 
 TURN_ITEMS: Final = 200
@@ -40,13 +42,20 @@ class Taking:
     def __init__(self, database: Database, lease_seconds: float) -> None:
         self._database = database
         self._lease = round(lease_seconds * SECOND)
+        self._share = Share()
 
     async def turns(self, limit: int, lease: Lease) -> list[tuple[Claim, Turn]]:
-        """Claim up to `limit` due persons, oldest first; one that is damaged is set aside.
+        """Claim up to `limit` due persons, the urgent ones first; one that is damaged is set aside.
 
         Raises StoreError.
         """
-        values = {"limit": limit, "lease": self._lease, "fence": lease.fence, "items": TURN_ITEMS}
+        values = {
+            "limit": limit,
+            "lease": self._lease,
+            "fence": lease.fence,
+            "items": TURN_ITEMS,
+            "order": integer_array([int(one) for one in self._share.order(tuple(Urgency))]),
+        }
         # A claim whose answer was lost stays claimed until its lease ends.
         rows = await repeated(lambda: self._database.rows("claim", values))
         return list(_read(rows, lease))

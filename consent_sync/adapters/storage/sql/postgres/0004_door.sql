@@ -26,7 +26,7 @@ $$;
 -- named before, `waiting` for how many nothing waited.
 CREATE FUNCTION consent_sync.let_wait(
     events bigint[], moments bigint[], repeat_keys bytea[],
-    keys bytea[], mappings bytea[], persons bytea[],
+    keys bytea[], mappings bytea[], persons bytea[], urgencies bigint[],
     OUT people bigint, OUT waiting bigint
 )
 LANGUAGE plpgsql
@@ -36,6 +36,7 @@ DECLARE
     named bytea[];
     places bigint[];
     many integer[];
+    hurries bigint[];
 BEGIN
     WITH born AS (
         INSERT INTO consent_sync.person (key, mapping, person)
@@ -63,11 +64,16 @@ BEGIN
     INTO named, places, many
     FROM arrivals AS a;
 
+    hurries := ARRAY(
+        SELECT min(g.urgency) FROM unnest(keys, urgencies) AS g (key, urgency)
+        GROUP BY g.key ORDER BY g.key
+    );
     WITH lanes AS (
-        INSERT INTO consent_sync.lane (person, next_at, place, pending, arrived)
-        SELECT g.person, moment, g.place, g.many, g.many
-        FROM unnest(named, places, many) AS g (person, place, many)
+        INSERT INTO consent_sync.lane (person, next_at, place, pending, arrived, urgency)
+        SELECT g.person, moment, g.place, g.many, g.many, g.urgency
+        FROM unnest(named, places, many, hurries) AS g (person, place, many, urgency)
         ON CONFLICT (person) DO UPDATE SET
+            urgency = least(lane.urgency, excluded.urgency),
             pending = lane.pending + excluded.pending,
             arrived = lane.arrived + excluded.arrived,
             next_at = CASE
@@ -89,7 +95,8 @@ CREATE FUNCTION consent_sync.accept(
     sources text[], mappings bytea[], types bytea[], moments bigint[],
     keys bytea[], repeat_keys bytea[], asks boolean[], bodies bytea[],
     link_places bigint[], link_asks boolean[], link_keys bytea[],
-    link_mappings bytea[], link_persons bytea[], link_everywhere bytea[], link_own bytea[]
+    link_mappings bytea[], link_persons bytea[], link_everywhere bytea[], link_own bytea[],
+    link_urgencies bigint[]
 )
 RETURNS bigint[]
 LANGUAGE plpgsql
@@ -123,8 +130,8 @@ BEGIN
             ) AS barred
             FROM unnest(
                 link_places, link_asks, link_keys, link_mappings, link_persons,
-                link_everywhere, link_own
-            ) WITH ORDINALITY AS l (n, asks, key, mapping, person, everywhere, own, place)
+                link_everywhere, link_own, link_urgencies
+            ) WITH ORDINALITY AS l (n, asks, key, mapping, person, everywhere, own, urgency, place)
         )
         SELECT
             coalesce(array_agg(l.n ORDER BY l.place) FILTER (WHERE NOT l.barred), '{}'),
@@ -132,8 +139,10 @@ BEGIN
             coalesce(array_agg(l.key ORDER BY l.place) FILTER (WHERE NOT l.barred), '{}'),
             coalesce(array_agg(l.mapping ORDER BY l.place) FILTER (WHERE NOT l.barred), '{}'),
             coalesce(array_agg(l.person ORDER BY l.place) FILTER (WHERE NOT l.barred), '{}'),
+            coalesce(array_agg(l.urgency ORDER BY l.place) FILTER (WHERE NOT l.barred), '{}'),
             ARRAY(SELECT n FROM named GROUP BY n HAVING bool_and(barred))
-        INTO link_places, link_asks, link_keys, link_mappings, link_persons, emptied
+        INTO
+            link_places, link_asks, link_keys, link_mappings, link_persons, link_urgencies, emptied
         FROM named AS l;
     END IF;
 
@@ -182,10 +191,11 @@ BEGIN
             coalesce(array_agg(l.n ORDER BY l.place), '{}'),
             coalesce(array_agg(l.key ORDER BY l.place), '{}'),
             coalesce(array_agg(l.mapping ORDER BY l.place), '{}'),
-            coalesce(array_agg(l.person ORDER BY l.place), '{}')
-        INTO link_places, link_keys, link_mappings, link_persons
-        FROM unnest(link_places, link_keys, link_mappings, link_persons)
-            WITH ORDINALITY AS l (n, key, mapping, person, place)
+            coalesce(array_agg(l.person ORDER BY l.place), '{}'),
+            coalesce(array_agg(l.urgency ORDER BY l.place), '{}')
+        INTO link_places, link_keys, link_mappings, link_persons, link_urgencies
+        FROM unnest(link_places, link_keys, link_mappings, link_persons, link_urgencies)
+            WITH ORDINALITY AS l (n, key, mapping, person, urgency, place)
         WHERE l.n = ANY(fresh);
     END IF;
     IF cardinality(link_places) > 0 THEN
@@ -194,7 +204,7 @@ BEGIN
             ARRAY(SELECT numbers[n] FROM unnest(link_places) AS l (n)),
             ARRAY(SELECT moments[n] FROM unnest(link_places) AS l (n)),
             ARRAY(SELECT repeat_keys[n] FROM unnest(link_places) AS l (n)),
-            link_keys, link_mappings, link_persons
+            link_keys, link_mappings, link_persons, link_urgencies
         ) AS w;
     END IF;
     PERFORM consent_sync.count_up(
@@ -250,7 +260,9 @@ BEGIN
         array_fill(number, ARRAY[cardinality(link_keys)]),
         array_fill(moment, ARRAY[cardinality(link_keys)]),
         array_fill(NULL::bytea, ARRAY[cardinality(link_keys)]),
-        link_keys, link_mappings, link_persons
+        link_keys, link_mappings, link_persons,
+        -- Nobody has judged it, so it counts as an opt-out.
+        array_fill(0::bigint, ARRAY[cardinality(link_keys)])
     ) AS w;
     PERFORM consent_sync.count_up(
         ARRAY['events:' || origin, 'refused:' || origin, 'persons', 'waiting'],

@@ -2,10 +2,13 @@
 
 -- The turns, in functions too; see the step before.
 
--- Take the oldest due lanes that nobody else is taking, and read what their turns start from: a row
--- for each item, the oldest first, or one without an item. The lease starts now. A person's own
--- values stand in the first row only.
-CREATE FUNCTION consent_sync.claim(most bigint, lease bigint, new_fence bigint, most_items bigint)
+-- Take due lanes that nobody else is taking, and read what their turns start from: a row for each
+-- item, the oldest first, or one without an item. `served` are the urgencies in the order in which
+-- they are served; within one the oldest come first. The lease starts now. A person's own values
+-- stand in the first row only.
+CREATE FUNCTION consent_sync.claim(
+    most bigint, lease bigint, new_fence bigint, most_items bigint, served bigint[]
+)
 RETURNS TABLE (
     person bytea, rank bigint, mapping bytea, name bytea, state bytea,
     attempts integer, first_failed_at bigint, intents bytea[], intent bigint,
@@ -25,12 +28,17 @@ DECLARE
     persons bytea[];
 BEGIN
     WITH due AS MATERIALIZED (
-        SELECT lane.person, lane.next_at AS due_at, lane.place
-        FROM consent_sync.lane
-        WHERE lane.next_at <= moment
-        ORDER BY lane.next_at, lane.place
+        SELECT found.person, found.due_at, found.place, found.urgency
+        FROM unnest(served) WITH ORDINALITY AS part (urgency, n)
+        CROSS JOIN LATERAL (
+            SELECT lane.person, lane.next_at AS due_at, lane.place, lane.urgency
+            FROM consent_sync.lane
+            WHERE lane.urgency = part.urgency AND lane.next_at <= moment
+            ORDER BY lane.next_at, lane.place
+            LIMIT most
+            FOR UPDATE SKIP LOCKED
+        ) AS found
         LIMIT most
-        FOR UPDATE SKIP LOCKED
     ),
     claimed AS (
         UPDATE consent_sync.lane SET
@@ -41,9 +49,10 @@ BEGIN
             uneasy = false
         FROM due
         WHERE lane.person = due.person
-        RETURNING due.due_at, due.place, lane.person
+        RETURNING due.urgency, due.due_at, due.place, lane.person
     )
-    SELECT array_agg(c.person ORDER BY c.due_at, c.place, c.person) INTO persons FROM claimed AS c;
+    SELECT array_agg(c.person ORDER BY c.urgency, c.due_at, c.place, c.person) INTO persons
+    FROM claimed AS c;
     IF persons IS NULL THEN
         RETURN;
     END IF;
@@ -158,6 +167,7 @@ DECLARE
     own_number constant xid8 := pg_current_xact_id();
     moment constant bigint := consent_sync.now_micros();
     places bigint[];
+    hurries bigint[];
     holding bigint;
     failing bigint;
     through bigint;
@@ -170,7 +180,7 @@ BEGIN
     WITH mine AS MATERIALIZED (
         SELECT
             g.*, p.record AS previous, p.held AS was_held, p.failed AS was_failed,
-            lane.pending, lane.arrived, lane.uneasy
+            lane.pending, lane.arrived, lane.uneasy, lane.urgency
         FROM unnest(
             persons, fences, states, records, holds, failures, optouts, profiles,
             delays, tries, first_failures, handed, finishes, intents
@@ -233,15 +243,22 @@ BEGIN
             taken = 0,
             arrived = 0,
             pending = e.remaining,
+            -- A write to try anew waits with others of its kind, and a mere look behind all others.
+            urgency = CASE
+                WHEN e.optout IS NOT NULL THEN 0
+                WHEN e.remaining > 0 THEN e.urgency
+                WHEN e.attempts > 0 THEN 1
+                ELSE 2
+            END,
             attempts = e.attempts,
             first_failed_at = e.first_failed_at
         FROM ended AS e
         WHERE lane.person = e.person AND NOT e.over
     )
     SELECT
-        coalesce(array_agg(e.n), '{}'), sum(e.held - e.was_held), sum(e.failed - e.was_failed),
+        coalesce(array_agg(e.n), '{}'), array_agg(e.urgency), sum(e.held - e.was_held), sum(e.failed - e.was_failed),
         count(*) FILTER (WHERE e.finished > 0 AND e.remaining = 0)
-    INTO places, holding, failing, through
+    INTO places, hurries, holding, failing, through
     FROM ended AS e;
 
     IF cardinality(moved) > 0 THEN
@@ -273,13 +290,16 @@ BEGIN
         SELECT
             array_agg(t.event ORDER BY t.place), array_agg(t.received_at ORDER BY t.place),
             array_agg(t.repeat_key ORDER BY t.place), array_agg(t.key ORDER BY t.place),
-            array_agg(t.mapping ORDER BY t.place), array_agg(t.person ORDER BY t.place)
-        INTO move_events, move_moments, move_keys, link_keys, link_mappings, link_persons
+            array_agg(t.mapping ORDER BY t.place), array_agg(t.person ORDER BY t.place),
+            array_agg(hurries[array_position(places, t.n)] ORDER BY t.place)
+        INTO
+            move_events, move_moments, move_keys, link_keys, link_mappings, link_persons, hurries
         FROM taken AS t WHERE NOT t.barred;
         IF move_events IS NOT NULL THEN
             SELECT w.people, w.waiting INTO people, waiting
             FROM consent_sync.let_wait(
-                move_events, move_moments, move_keys, link_keys, link_mappings, link_persons
+                move_events, move_moments, move_keys, link_keys, link_mappings, link_persons,
+                hurries
             ) AS w;
         END IF;
     END IF;

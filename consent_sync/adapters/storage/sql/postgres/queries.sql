@@ -7,7 +7,7 @@
 SELECT consent_sync.accept(
     %(source)s, %(mapping)s, %(type)s, %(at)s, %(key)s, %(repeat_key)s, %(asks)s, %(body)s,
     %(link_n)s, %(link_asks)s, %(link_key)s,
-    %(link_mapping)s, %(link_person)s, %(link_everywhere)s, %(link_own)s
+    %(link_mapping)s, %(link_person)s, %(link_everywhere)s, %(link_own)s, %(link_urgency)s
 );
 
 -- name: refuse
@@ -35,11 +35,18 @@ SELECT consent_sync.replay(
 
 -- name: claim
 -- Take due lanes, and read what waits for their persons.
-SELECT * FROM consent_sync.claim(%(limit)s, %(lease)s, %(fence)s, %(items)s);
+SELECT * FROM consent_sync.claim(
+    %(limit)s, %(lease)s, %(fence)s, %(items)s, %(order)s
+);
 
 -- name: next_due
 -- In how many microseconds the next lane is due.
-SELECT min(next_at) - consent_sync.now_micros() FROM consent_sync.lane;
+SELECT min(first.next_at) - consent_sync.now_micros()
+FROM unnest(ARRAY[0, 1, 2]) AS part (urgency)
+CROSS JOIN LATERAL (
+    SELECT next_at FROM consent_sync.lane WHERE lane.urgency = part.urgency
+    ORDER BY next_at LIMIT 1
+) AS first;
 
 -- name: extend
 -- The turns go on: their leases start anew.
@@ -109,6 +116,91 @@ ON CONFLICT (person) DO UPDATE SET
         WHEN lane.fence IS NULL THEN least(lane.next_at, excluded.next_at)
         ELSE lane.next_at
     END;
+
+-- name: draw
+-- Draw permits for calls. `level` is how full the bucket of the account is, as of `at`; what was
+-- made without a permit fills it, too. Where there are more replicas than calls at once, they take
+-- turns in having none, and then get no permits either.
+WITH here AS (
+    INSERT INTO consent_sync.quota_share (account, replica, until)
+    VALUES (%(account)s, %(replica)s, consent_sync.now_micros() + %(sharing)s)
+    ON CONFLICT (account, replica) DO UPDATE SET until = excluded.until
+),
+gone AS (
+    DELETE FROM consent_sync.quota_share
+    WHERE account = %(account)s AND replica <> %(replica)s AND until < consent_sync.now_micros()
+),
+sharing AS MATERIALIZED (
+    SELECT count(*) AS replicas, count(*) FILTER (WHERE replica < %(replica)s) AS rank
+    FROM (
+        SELECT replica FROM consent_sync.quota_share
+        WHERE account = %(account)s AND until >= consent_sync.now_micros()
+        UNION
+        SELECT %(replica)s::bytea
+    ) AS alive
+),
+slots AS MATERIALIZED (
+    SELECT
+        replicas,
+        %(at_once)s / replicas + CASE
+            WHEN (rank + consent_sync.now_micros() / %(rotation)s) %% replicas
+            < %(at_once)s %% replicas THEN 1
+            ELSE 0
+        END AS mine,
+        -- Whose turn it is to take the last one that is free; the others leave it there.
+        (rank + consent_sync.now_micros() / %(rotation)s) %% replicas <> 0 AS yields
+    FROM sharing
+),
+drawn AS (
+    INSERT INTO consent_sync.quota AS kept (account, at, level, granted)
+    SELECT
+        %(account)s,
+        consent_sync.now_micros(),
+        %(beyond)s + permits,
+        permits
+    FROM (
+        SELECT CASE
+            WHEN mine > 0
+            THEN greatest(
+                0,
+                least(
+                    %(calls)s,
+                    ceil((floor(%(burst)s::float8) - %(beyond)s - yields::integer) / replicas)
+                )
+            )
+            ELSE 0
+        END AS permits
+        FROM slots
+    ) AS first
+    ON CONFLICT (account) DO UPDATE SET
+        at = excluded.at,
+        (level, granted) = (
+            SELECT filled + permits, permits
+            FROM (
+                SELECT
+                    filled,
+                    CASE
+                        WHEN mine > 0
+                        THEN greatest(0, least(
+                            %(calls)s,
+                            ceil((floor(%(burst)s::float8 - filled) - yields::integer) / replicas)
+                        ))
+                        ELSE 0
+                    END AS permits
+                FROM (
+                    SELECT
+                        %(beyond)s + greatest(
+                            0,
+                            kept.level
+                            - greatest(0, excluded.at - kept.at) * %(per_micro)s::float8
+                        ) AS filled
+                ) AS leaked
+                CROSS JOIN slots
+            ) AS counted
+        )
+    RETURNING granted
+)
+SELECT drawn.granted::integer, slots.mine::integer FROM drawn CROSS JOIN slots;
 
 -- name: nothing
 -- Commit something of no consequence, to know that it works.

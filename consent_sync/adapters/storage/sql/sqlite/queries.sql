@@ -93,7 +93,8 @@ WHERE person.id = ended.column1;
 
 -- name: insert_items
 -- Let events wait for persons' turns.
-INSERT OR ROLLBACK INTO item (id, event, person, received_at, repeat_key) VALUES (?, ?, ?, ?, ?);
+INSERT OR ROLLBACK INTO item (id, event, person, received_at, repeat_key, urgency)
+VALUES (?, ?, ?, ?, ?, ?);
 
 -- name: newest_items
 -- The newest item that waits for each of these persons, null where none does.
@@ -120,6 +121,10 @@ DELETE FROM item WHERE id IN (SELECT value FROM json_each(?));
 -- name: move_item
 -- An item belongs to another person; it gets a new number because it waits anew.
 UPDATE OR ROLLBACK item SET id = ?, person = ? WHERE id = ?;
+
+-- name: urgency_of_item
+-- How urgent an item is.
+SELECT urgency FROM item WHERE id = ?;
 
 -- name: event_of_item
 -- What an item is about.
@@ -176,15 +181,27 @@ SELECT
 
 -- name: waiting_page
 -- The next waiting items in order of arrival, and when their person's turn comes again.
-SELECT item.id, item.person, lane.due_at
+SELECT item.id, item.person, item.urgency, lane.due_at
 FROM item LEFT JOIN lane ON lane.person = item.person
 WHERE item.id > ?
 ORDER BY item.id
 LIMIT ?;
 
+-- name: waiting_optouts_page
+-- The same, only of those that may be opt-outs.
+SELECT item.id, item.person, item.urgency, lane.due_at
+FROM item INDEXED BY item_optout LEFT JOIN lane ON lane.person = item.person
+WHERE item.urgency = 0 AND item.id > ?
+ORDER BY item.id
+LIMIT ?;
+
 -- name: due_lanes
 -- Persons whose turn comes again now.
-SELECT person FROM lane WHERE due_at <= ? ORDER BY due_at, person LIMIT ?;
+SELECT lane.person, person.optout_waiting_since IS NOT NULL, lane.attempts
+FROM lane LEFT JOIN person ON person.id = lane.person
+WHERE lane.due_at <= ?
+ORDER BY lane.due_at, lane.person
+LIMIT ?;
 
 -- name: next_due
 -- The next moment at which a turn comes again.
