@@ -67,8 +67,11 @@ class Metrics:
             "mapping_valid", "1 when the file as it stands now is the one in force", "mapping"
         )
         self._swept = self._gauge("swept_persons", "People compared by the last whole sweep")
+        self._sweeping = self._gauge(
+            "sweeping_persons", "People compared so far by the sweep that is under way, or was last"
+        )
         self._differing = self._gauge(
-            "differing_persons", "People found to differ since the last sweep began or went on"
+            "differing_persons", "People whom the last sweep found to differ"
         )
         self._swept_at = self._gauge("swept_timestamp_seconds", "When the last sweep ended")
         self._alerts = self._gauge("alert_raised", "1 while the alert is raised", "alert", "about")
@@ -137,6 +140,10 @@ class Metrics:
         for side, one in status.sides.items():
             if one.last_event_at is not None:
                 self._last_event.labels(side).set(one.last_event_at / SECOND)
+
+    def sweeping(self, compared: int) -> None:
+        """Set how far a sweep is."""
+        self._sweeping.set(compared)
 
     def swept(self, compared: int, differing: int, now: Micros) -> None:
         """Set what a whole sweep came to."""

@@ -57,9 +57,9 @@ from consent_sync.ports.lists import ConsentLists, ProfileSource
 from consent_sync.ports.mappings import MappingSource
 from consent_sync.ports.quota import Quota
 from consent_sync.ports.store import Ledger
-from consent_sync.services.comparison import Eyes
 from consent_sync.services.dead_letters import DeadLetterLook, DeadLetters
 from consent_sync.services.erasure import Erasure
+from consent_sync.services.first_look import Eyes
 from consent_sync.services.guard import Guard
 from consent_sync.services.intake import Intake
 from consent_sync.services.lookup import Lookup

@@ -9,13 +9,14 @@ import structlog
 from consent_sync.adapters.metrics import Metrics
 from consent_sync.adapters.notebook import SqliteNotebook
 from consent_sync.domain.errors import ConsentSyncError, TemporaryError
-from consent_sync.domain.moments import SECOND, Micros
+from consent_sync.domain.moments import HOUR, SECOND, Micros
 from consent_sync.ports.board import Board
 from consent_sync.ports.clock import Clock
 from consent_sync.ports.door import Door
 from consent_sync.ports.mappings import MappingSource
-from consent_sync.services.comparison import Comparison, Eyes
-from consent_sync.services.scan import progress_from
+from consent_sync.services.comparison import Comparison
+from consent_sync.services.first_look import Eyes
+from consent_sync.services.scan import Progress, progress_from
 from consent_sync.services.sweep import Repair, note_sweep
 
 FIRST_AFTER_SECONDS: Final = 600.0
@@ -26,6 +27,9 @@ PAUSE_SECONDS: Final = 300.0
 
 LONG_PAUSE_SECONDS: Final = 3_600.0
 """How long it rests where somebody probably has to act."""
+
+TOLD_EVERY: Final = HOUR
+"""How often the log tells how far a round is."""
 
 _log = structlog.get_logger(__name__)
 
@@ -47,6 +51,7 @@ class Sweeping:
     every: Micros
     repairs: bool
     _task: "asyncio.Task[None] | None" = None
+    _told_at: Micros = 0
 
     def begin(self) -> None:
         """Start sweeping in the background; does nothing where there is no file to note in."""
@@ -90,16 +95,25 @@ class Sweeping:
     async def _round(self, notebook: SqliteNotebook) -> None:
         repair = Repair(self.mappings.current, self.door if self.repairs else None)
         mappings = list(self.mappings.current().values())
-        progress = await Comparison(self.eyes, mappings, notebook, on_found=repair.take).run()
-        compared = sum(place.counts.compared for place in progress.places.values())
-        tally = repair.tally
+        progress = await Comparison(
+            self.eyes, mappings, notebook, on_found=repair.take, on_page=self._page
+        ).run()
+        tally = repair.whole(progress)
         await note_sweep(self.board, tally.differing)
-        self.metrics.swept(compared, tally.differing, self.clock.now())
+        self.metrics.swept(progress.counts.compared, tally.differing, self.clock.now())
         _log.info(
             "swept",
-            compared=compared,
+            compared=progress.counts.compared,
             differing=tally.differing,
             repaired=tally.repaired,
             held=tally.held,
             strangers=tally.strangers,
         )
+
+    async def _page(self, progress: Progress) -> None:
+        """Tell how far a round is: it may take days."""
+        counts, now = progress.counts, self.clock.now()
+        self.metrics.sweeping(counts.compared)
+        if now >= self._told_at + TOLD_EVERY:
+            self._told_at = now
+            _log.info("sweeping", compared=counts.compared, differing=counts.differing)

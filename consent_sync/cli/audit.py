@@ -1,15 +1,24 @@
 """`consent-sync audit`: everybody on both sides beside each other, and exactly who differs."""
 
-import asyncio
 import sys
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import orjson
 import typer
 
-from consent_sync.cli.exits import FOUND_SOMETHING, WRONG_USAGE, CommandError
+from consent_sync.cli.comparing import (
+    ActitoExport,
+    BelieveEmpty,
+    Fresh,
+    OneMapping,
+    Share,
+    Wish,
+    compare,
+    comparing,
+    stoppable,
+)
+from consent_sync.cli.exits import FOUND_SOMETHING
 from consent_sync.cli.output import AS_JSON, counted, moment, say, show_table
 from consent_sync.domain.consent import Choice
 
@@ -23,53 +32,23 @@ _STYLES = {"yes": "green", "no": "red"}
 
 
 def command(
-    mapping: Annotated[str | None, typer.Option(metavar="NAME", help="Only this mapping.")] = None,
-    actito_export: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="An export of the table; spares a call per person."),
-    ] = None,
-    share: Annotated[
-        float | None,
-        typer.Option(min=0.01, max=1, help="Share of the calls to Actito that may be used."),
-    ] = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Forget an unfinished run.")] = False,
+    mapping: OneMapping = None,
+    actito_export: ActitoExport = None,
+    share: Share = None,
+    fresh: Fresh = False,
+    believe_empty: BelieveEmpty = False,
     as_json: Annotated[bool, AS_JSON] = False,
 ) -> None:
     """Compare everybody on both sides; writes nothing. The exit code is 1 when somebody differs."""
-    try:
-        found = asyncio.run(_audit(mapping, actito_export, share, fresh=fresh, as_json=as_json))
-    except KeyboardInterrupt:
-        raise CommandError("stopped; the same command goes on from here") from None
-    if found:
+    wish = Wish(mapping, actito_export, share, fresh, believe_empty)
+    if stoppable(_audit(wish, as_json=as_json)):
         raise typer.Exit(FOUND_SOMETHING)
 
 
-async def _audit(
-    name: str | None, export: Path | None, share: float | None, *, fresh: bool, as_json: bool
-) -> int:
-    from consent_sync.app.database import notebook_of
-    from consent_sync.cli.comparing import compare
-    from consent_sync.cli.surroundings import chosen_mappings, reader_of, settings_here
-
-    settings = settings_here()
-    reader = reader_of(settings)
-    mappings = await chosen_mappings(settings, reader, name)
-    if export is not None and len(mappings) > 1:
-        raise CommandError("an export is of one table: name its mapping", WRONG_USAGE)
-    notebook = notebook_of(settings, "audit")
-    if fresh:
-        await notebook.clear()
-    try:
-        progress = await compare(settings, mappings, notebook, export, share)
-        return await _tell(notebook, progress, as_json=as_json)
-    finally:
-        notebook.close()
-
-
-async def _tell(notebook: "SqliteNotebook", progress: "Progress", *, as_json: bool) -> int:
-    if sys.stderr.isatty():
-        sys.stderr.write("\n")
-    return await (_tell_json if as_json else _tell_people)(notebook, progress)
+async def _audit(wish: Wish, *, as_json: bool) -> int:
+    async with comparing(wish, "audit") as what:
+        progress = await compare(what)
+        return await (_tell_json if as_json else _tell_people)(what.notebook, progress)
 
 
 async def _pages(notebook: "SqliteNotebook") -> AsyncIterator[list[dict[str, Any]]]:

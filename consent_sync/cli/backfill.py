@@ -2,7 +2,6 @@
 
 import asyncio
 import dataclasses
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,14 +11,18 @@ import typer
 from consent_sync.cli.choice_options import MOST_BAD, ChoiceOptions, show_bad
 from consent_sync.cli.exits import FOUND_SOMETHING, WRONG_USAGE, CommandError
 from consent_sync.cli.output import AS_JSON, counted, print_json, say
+from consent_sync.cli.progress import ProgressLine
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     import aiohttp
 
     from consent_sync.adapters.choice_file import CsvChoices
     from consent_sync.adapters.export_file import ExportFile
     from consent_sync.app.settings import Settings
     from consent_sync.domain.mapping import Mapping
+    from consent_sync.ports.clock import Clock
     from consent_sync.ports.door import Door
     from consent_sync.services.backfill import Load
 
@@ -199,7 +202,7 @@ async def _load(
             notebook=notebook,
             door=door,
             may_raise=wish.may_raise,
-            on_page=_progress,
+            on_page=_progress(clock),
         )
         if isinstance(file, ExportFile):
             return await backfill.from_actito(file), []
@@ -211,8 +214,12 @@ async def _load(
         notebook.close()
 
 
-async def _progress(load: "Load") -> None:
-    if sys.stderr.isatty():
-        end = "\n" if load.ended else ""
-        sys.stderr.write(f"\r{load.people} looked at, {load.lowered} lowered{end}")
-        sys.stderr.flush()
+def _progress(clock: "Clock") -> "Callable[[Load], Awaitable[None]]":
+    line = ProgressLine(clock)
+
+    async def show(load: "Load") -> None:
+        line.show(f"{load.people} looked at, {load.lowered} lowered")
+        if load.ended:
+            line.end()
+
+    return show

@@ -9,9 +9,11 @@ import typer
 
 from consent_sync.cli.exits import WRONG_USAGE, CommandError
 from consent_sync.cli.output import AS_JSON, counted, moment, print_json, say
+from consent_sync.cli.progress import ProgressLine
 from consent_sync.domain.moments import HOUR, MINUTE, SECOND, Micros
 
 if TYPE_CHECKING:
+    from consent_sync.ports.door import Door
     from consent_sync.services.recovery import Recovered
 
 _SPANS = {"m": MINUTE, "h": HOUR, "d": 24 * HOUR}
@@ -77,12 +79,21 @@ async def _recover(since: str, name: str | None, *, yes: bool) -> "tuple[Micros,
     settings = settings_here()
     reader = reader_of(settings)
     mappings = await chosen_mappings(settings, reader, name)
+    line = ProgressLine(clock)
+
+    async def show(done: "Recovered") -> None:
+        line.show(f"{done.users} users listed, {done.missed} events missed")
+
+    async def pull(door: "Door | None") -> "Recovered":
+        recovery = recovery_of(settings, didomi, reader, clock, door, show)
+        try:
+            return await recovery.run(mappings, start)
+        finally:
+            line.end()
+
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session:
         _, didomi = platforms(settings, session, clock)
         if not yes:
-            counting = recovery_of(settings, didomi, reader, clock, None)
-            return start, await counting.run(mappings, start)
+            return start, await pull(None)
         async with door_of(settings, mappings, session) as door:
-            return start, await recovery_of(settings, didomi, reader, clock, door).run(
-                mappings, start
-            )
+            return start, await pull(door)

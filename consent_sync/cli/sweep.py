@@ -1,13 +1,22 @@
 """`consent-sync sweep`: one round over everybody now, and whoever differs is put right."""
 
-import asyncio
 import dataclasses
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from consent_sync.cli.exits import FOUND_SOMETHING, WRONG_USAGE, CommandError
+from consent_sync.cli.comparing import (
+    ActitoExport,
+    BelieveEmpty,
+    Fresh,
+    OneMapping,
+    Share,
+    Wish,
+    compare,
+    comparing,
+    stoppable,
+)
+from consent_sync.cli.exits import FOUND_SOMETHING
 from consent_sync.cli.output import AS_JSON, counted, print_json, say
 
 if TYPE_CHECKING:
@@ -15,24 +24,16 @@ if TYPE_CHECKING:
 
 
 def command(
-    mapping: Annotated[str | None, typer.Option(metavar="NAME", help="Only this mapping.")] = None,
-    actito_export: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="An export of the table; spares a call per person."),
-    ] = None,
-    share: Annotated[
-        float | None,
-        typer.Option(min=0.01, max=1, help="Share of the calls to Actito that may be used."),
-    ] = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Forget an unfinished run.")] = False,
+    mapping: OneMapping = None,
+    actito_export: ActitoExport = None,
+    share: Share = None,
+    fresh: Fresh = False,
+    believe_empty: BelieveEmpty = False,
     yes: Annotated[bool, typer.Option("--yes", help="Put right whoever differs.")] = False,
     as_json: Annotated[bool, AS_JSON] = False,
 ) -> None:
     """Compare everybody and say what would be put right; with --yes do it. Exit code 1: some differ."""
-    try:
-        tally = asyncio.run(_sweep(mapping, actito_export, share, fresh=fresh, yes=yes))
-    except KeyboardInterrupt:
-        raise CommandError("stopped; the same command goes on from here") from None
+    tally = stoppable(_sweep(Wish(mapping, actito_export, share, fresh, believe_empty), yes=yes))
     if as_json:
         print_json(dataclasses.asdict(tally))
     else:
@@ -59,37 +60,21 @@ def _show(tally: "Tally", *, yes: bool) -> None:
         say("Nothing was done. Say --yes to put it right.")
 
 
-async def _sweep(
-    name: str | None, export: Path | None, share: float | None, *, fresh: bool, yes: bool
-) -> "Tally":
+async def _sweep(wish: Wish, *, yes: bool) -> "Tally":
     import aiohttp
 
-    from consent_sync.app.database import notebook_of
-    from consent_sync.cli.comparing import compare
     from consent_sync.cli.doors import door_of
-    from consent_sync.cli.surroundings import chosen_mappings, reader_of, settings_here
     from consent_sync.services.sweep import Repair
 
-    settings = settings_here()
-    mappings = await chosen_mappings(settings, reader_of(settings), name)
-    if export is not None and len(mappings) > 1:
-        raise CommandError("an export is of one table: name its mapping", WRONG_USAGE)
-    by_name = {one.name: one for one in mappings}
     # A round that only counts must not pass for one that repaired.
-    notebook = notebook_of(settings, "repair" if yes else "count")
-    if fresh:
-        await notebook.clear()
-    try:
+    async with comparing(wish, "repair" if yes else "count") as what:
+        by_name = {one.name: one for one in what.mappings}
         if not yes:
             counting = Repair(lambda: by_name, None)
-            await compare(settings, mappings, notebook, export, share, counting.take)
-            return counting.tally
+            return counting.whole(await compare(what, counting.take))
         async with (
             aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session,
-            door_of(settings, mappings, session) as door,
+            door_of(what.settings, what.mappings, session) as door,
         ):
             repair = Repair(lambda: by_name, door)
-            await compare(settings, mappings, notebook, export, share, repair.take)
-            return repair.tally
-    finally:
-        notebook.close()
+            return repair.whole(await compare(what, repair.take))

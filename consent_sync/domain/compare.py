@@ -25,7 +25,7 @@ from consent_sync.domain.lines import Context, line_state
 from consent_sync.domain.mapping import Line, Mapping, SyncMode
 from consent_sync.domain.plan import Plan, may_write, plan_changes
 from consent_sync.domain.state import PersonState, Presence
-from consent_sync.domain.translate import choice_at, choice_from_subscription
+from consent_sync.domain.translate import choice_at, choice_from_subscription, names_node
 from consent_sync.domain.verdicts import Verdict
 
 
@@ -88,23 +88,25 @@ def gap(sides: Sides, mapping: Mapping) -> Gap:
     return widest
 
 
-def looks_emptied(
-    state: PersonState, seen: ProfileReading | ProfileMissing, mapping: Mapping
-) -> bool:
-    """Say whether Actito shows nothing at all where it is known to have held something."""
-    if isinstance(seen, ProfileReading) and any(
-        line.id in seen.subscriptions for line in mapping.lines
-    ):
-        return False
-    held = [line_state(state, line).agreed.get(Side.ACTITO) for line in mapping.lines]
-    return any(one is not None and one.choice is not Choice.NONE for one in held)
+def emptied(state: PersonState, sides: Sides, mapping: Mapping) -> tuple[Side, ...]:
+    """Return the sides that show nothing at all where they are known to have held something."""
+    trees = [seen.tree for seen in sides.didomi if isinstance(seen, UserReading)]
+    held = sides.actito.subscriptions if isinstance(sides.actito, ProfileReading) else {}
+    bare = {
+        Side.DIDOMI: not any(names_node(tree, one.node) for tree in trees for one in mapping.lines),
+        Side.ACTITO: not any(one.id in held for one in mapping.lines),
+    }
+    return tuple(side for side in bare if bare[side] and _held_something(side, state, mapping))
 
 
 def held_in_didomi(state: PersonState, mapping: Mapping) -> bool:
     """Say whether Didomi is known to have held a choice of this person."""
-    held = [line_state(state, line).agreed.get(Side.DIDOMI) for line in mapping.lines]
-    known = any(one is not None and one.choice is not Choice.NONE for one in held)
-    return known and state.user is Presence.PRESENT
+    return state.user is Presence.PRESENT and _held_something(Side.DIDOMI, state, mapping)
+
+
+def _held_something(side: Side, state: PersonState, mapping: Mapping) -> bool:
+    held = [line_state(state, line).agreed.get(side) for line in mapping.lines]
+    return any(one is not None and one.choice is not Choice.NONE for one in held)
 
 
 def differences(

@@ -7,39 +7,36 @@ difference counts only when both sides, read anew, still show it and nothing wai
 import asyncio
 from collections import Counter as Tally
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from contextlib import aclosing
+from dataclasses import replace
 from hashlib import blake2b
 from typing import Final
 
 from consent_sync.domain.compare import (
-    Gap,
     Sides,
     differences,
-    foretold,
-    gap,
     held_in_didomi,
-    looks_emptied,
 )
 from consent_sync.domain.errors import ConsentSyncError
 from consent_sync.domain.events import DidomiItem, Item, ProfileMissing, ProfileReading
 from consent_sync.domain.identity import (
     Names,
-    Normalise,
+    Side,
     Subject,
-    person_from_ouid,
     unresolved_person,
 )
-from consent_sync.domain.lines import Context
 from consent_sync.domain.mapping import Mapping
-from consent_sync.domain.rules import Rules
 from consent_sync.domain.state import PersonState
-from consent_sync.ports.clock import Clock
-from consent_sync.ports.lists import ConsentLists, CursorError, ListedUser, ProfileSource, UserList
+from consent_sync.ports.lists import CursorError
 from consent_sync.ports.notebook import Notebook
-from consent_sync.ports.receiver import DidomiReceiver
-from consent_sync.ports.store import Ledger
 from consent_sync.services.drafts import actito_keys
-from consent_sync.services.intake import real
+from consent_sync.services.first_look import (
+    EMPTIED,
+    Eyes,
+    LookedPage,
+    looked_pages,
+    read_profile,
+)
 from consent_sync.services.scan import (
     DONE,
     KNOWN,
@@ -62,7 +59,7 @@ EMPTIED_AT_LEAST: Final = 20
 """So few who seem to have lost everything are never a reason to stop."""
 
 EMPTIED_SHARE: Final = 0.2
-"""Above this share of those compared, a platform is not believed to have lost everybody."""
+"""Above this share, of all compared or of one page, a side is not believed to have lost so many."""
 
 MAX_RESTARTS: Final = 5
 """How often a list may be read from its beginning because its cursor was refused."""
@@ -73,19 +70,6 @@ OnPage = Callable[[Progress], Awaitable[None]]
 
 class LooksEmptyError(ConsentSyncError):
     """A side shows nothing where much was known: that is no finding, but a reason to stop."""
-
-
-@dataclass(frozen=True, slots=True)
-class Eyes:
-    """What a comparison looks with. `cheap` may be an export; `profiles` is always the platform."""
-
-    lists: ConsentLists
-    profiles: ProfileSource
-    cheap: ProfileSource
-    ledger: Ledger
-    receiver: DidomiReceiver
-    clock: Clock
-    rules: Rules
 
 
 async def _nothing(_: object) -> None:
@@ -101,14 +85,16 @@ class Comparison:
         mappings: Sequence[Mapping],
         notebook: Notebook,
         *,
-        on_found: OnFound = _nothing,
-        on_page: OnPage = _nothing,
+        on_found: OnFound | None = None,
+        on_page: OnPage | None = None,
+        believe_empty: bool = False,
     ) -> None:
         self._eyes = eyes
         self._mappings = mappings
         self._notebook = notebook
-        self._on_found = on_found
-        self._on_page = on_page
+        self._on_found = on_found or _nothing
+        self._on_page = on_page or _nothing
+        self._believe_empty = believe_empty
 
     async def run(self) -> Progress:
         """Compare until everybody has been looked at; raises LooksEmptyError and what looking raises.
@@ -136,31 +122,15 @@ class Comparison:
 
     async def _listed(self, mapping: Mapping, progress: Progress) -> Progress:
         place = progress.places[mapping.name]
-        coming: asyncio.Task[UserList] | None = None
-        try:
-            while place.stage == LISTED:
-                try:
-                    page = await (coming or self._eyes.lists.list_users(mapping, place.cursor))
-                except CursorError:
-                    coming = None
-                    progress, place = await self._again(mapping, progress, place)
-                    continue
-                coming = self._fetch(mapping, page)
-                progress, place = await self._page(mapping, page, progress, place)
-        finally:
-            if coming is not None:
-                coming.cancel()
-                await asyncio.gather(coming, return_exceptions=True)
+        while place.stage == LISTED:
+            pages = looked_pages(self._eyes, mapping, place.cursor)
+            try:
+                async with aclosing(pages):
+                    async for page in pages:
+                        progress, place = await self._page(mapping, page, progress, place)
+            except CursorError:
+                progress, place = await self._again(mapping, progress, place)
         return progress
-
-    def _fetch(self, mapping: Mapping, page: UserList) -> "asyncio.Task[UserList] | None":
-        """Fetch the next page while this one is compared."""
-        if page.cursor is None:
-            return None
-        return asyncio.create_task(self._listing(mapping, page.cursor))
-
-    async def _listing(self, mapping: Mapping, cursor: str) -> UserList:
-        return await self._eyes.lists.list_users(mapping, cursor)
 
     async def _again(
         self, mapping: Mapping, progress: Progress, place: Place
@@ -177,53 +147,22 @@ class Comparison:
         return progress, place
 
     async def _page(
-        self, mapping: Mapping, page: UserList, progress: Progress, place: Place
+        self, mapping: Mapping, page: LookedPage, progress: Progress, place: Place
     ) -> tuple[Progress, Place]:
-        pairs = _with_person(mapping, page)
-        persons = list(dict.fromkeys(subject for subject, _ in pairs))
-        states = await self._eyes.ledger.states(persons)
-        looks = await asyncio.gather(
-            *(self._first_look(mapping, one, user, states.get(one)) for one, user in pairs)
-        )
-        counts = place.counts.plus(guests=page.guests, **_summed(one.counted for one in looks))
+        here = _summed(one.counted for one in page.looks)
+        counts = place.counts.plus(guests=page.guests, **here)
         # Before a conclusion is drawn from any of them; the page is read again the next time.
-        _refuse_emptied(mapping, "Actito", counts.emptied, counts.compared)
-        suspects = {one.subject: one.ouid for one in looks if one.suspect}
+        for side, name in EMPTIED.items():
+            now = here.get(name, 0), len(page.looks)
+            self._refuse_emptied(mapping, side, now, (getattr(counts, name), counts.compared))
+        suspects = {one.subject: one.ouid for one in page.looks if one.suspect}
         found, counts = await self._judge_all(mapping, suspects, counts)
         place = replace(
             place, cursor=page.cursor, counts=counts, stage=KNOWN if page.cursor is None else LISTED
         )
         progress = progress.with_place(mapping.name, place)
-        await self._keep(progress, persons, found)
+        await self._keep(progress, {one.subject for one in page.looks}, found)
         return progress, place
-
-    async def _first_look(
-        self, mapping: Mapping, subject: Subject, user: ListedUser, state: PersonState | None
-    ) -> "_Look":
-        known = state or PersonState(names=Names(ouid=user.ouid))
-        context = self._context(mapping, subject)
-        if mapping.normalise is Normalise.SHA256 and not known.names.actito_key:
-            return _Look(subject, user.ouid, ("hash_only",))
-        seen = await self._profile(self._eyes.cheap, mapping, known, context)
-        sides = Sides((user.seen,), seen)
-        counted: tuple[str, ...] = ("compared",)
-        if isinstance(seen, ProfileMissing):
-            counted += ("no_profile",)
-        emptied = looks_emptied(known, seen, mapping)
-        if emptied:
-            counted += ("emptied",)
-        creates = isinstance(seen, ProfileMissing) and mapping.upsert_mode
-        suspect = emptied or creates
-        if isinstance(seen, ProfileReading) and not suspect:
-            apart = gap(sides, mapping)
-            suspect = apart is Gap.STRONG or (
-                apart is Gap.WEAK and self._planned(known, sides, context)
-            )
-        return _Look(subject, user.ouid, counted, suspect)
-
-    def _planned(self, state: PersonState, sides: Sides, context: Context) -> bool:
-        _, plan = foretold(state, (), sides, context)
-        return bool(plan.actito or plan.didomi)
 
     # --- whom we know beside that ----------------------------------------------------------------
 
@@ -239,8 +178,13 @@ class Comparison:
             }
             counts = place.counts.plus(no_user=len(gone), only_actito=len(beside) - len(gone))
             # Before a conclusion is drawn from any of them.
-            _refuse_emptied(mapping, "Didomi", counts.no_user, counts.compared + counts.no_user)
-            found, counts = await self._judge_all(mapping, gone, counts)
+            now, ever = (len(gone), len(ours)), (counts.no_user, counts.compared + counts.no_user)
+            self._refuse_emptied(mapping, Side.DIDOMI, now, ever)
+            judged = gone
+            if mapping.create_in_didomi:
+                # Whom only Actito knows is somebody to write of then.
+                judged = {one: state.names.ouid for one, state in beside}
+            found, counts = await self._judge_all(mapping, judged, counts)
             after = people[-1][0] if people else place.after
             place = replace(place, after=after, counts=counts, stage=KNOWN if people else DONE)
             progress = progress.with_place(mapping.name, place)
@@ -261,12 +205,12 @@ class Comparison:
 
     async def _judge(self, mapping: Mapping, subject: Subject, ouid: str) -> Found | None:
         """Look at both sides and the ledger anew; None when something waits for this person."""
-        eyes, context = self._eyes, self._context(mapping, subject)
+        eyes, context = self._eyes, self._eyes.context(mapping, subject)
         settled = await eyes.ledger.person(subject)
         state = settled or PersonState(names=Names(ouid=ouid))
         spellings = tuple(dict.fromkeys(one for one in (*state.spellings, ouid) if one))
         looks = [await eyes.lists.look_at_user(mapping, one) for one in spellings]
-        seen = await self._profile(eyes.profiles, mapping, state, context)
+        seen = await read_profile(eyes.profiles, mapping, state, context)
         if await self._waits(mapping, subject, state):
             return None
         now = eyes.clock.now()
@@ -276,7 +220,7 @@ class Comparison:
             if isinstance(content, DidomiItem):
                 shown.append(Item(0, now, content))
         sides = Sides(tuple(look.seen for look in looks), seen)
-        context = self._context(mapping, subject)
+        context = self._eyes.context(mapping, subject)
         return Found(
             subject,
             ouid,
@@ -299,23 +243,21 @@ class Comparison:
 
     # --- parts -----------------------------------------------------------------------------------
 
-    async def _profile(
-        self, source: ProfileSource, mapping: Mapping, state: PersonState, context: Context
-    ) -> ProfileReading | ProfileMissing:
-        seen: ProfileReading | ProfileMissing = ProfileMissing(context.now)
-        if state.names.actito_key:
-            return await source.read_by_key(mapping, state.names.actito_key)
-        for key in actito_keys(state, context):
-            seen = await source.read_by_key(mapping, key)
-            if isinstance(seen, ProfileReading):
-                break
-        return seen
-
-    def _context(self, mapping: Mapping, subject: Subject) -> Context:
-        return Context(subject, mapping, self._eyes.rules, self._eyes.clock.now())
+    def _refuse_emptied(
+        self, mapping: Mapping, side: Side, now: tuple[int, int], ever: tuple[int, int]
+    ) -> None:
+        """Raise LooksEmptyError where too many of a page, or of all so far, lost what they held."""
+        for gone, compared in () if self._believe_empty else (now, ever):
+            if gone > EMPTIED_AT_LEAST and gone > EMPTIED_SHARE * compared:
+                raise LooksEmptyError(
+                    f"{mapping.name}: {side.value.capitalize()} shows nothing any more for {gone} "
+                    f"of {compared} people of whom it held choices; that looks like a fault and "
+                    "not like choices, so the comparison stopped. Check the key's rights, the "
+                    "table and the organisation; then run it again"
+                )
 
     async def _keep(
-        self, progress: Progress, seen: Sequence[Subject], found: Sequence[Found]
+        self, progress: Progress, seen: Iterable[Subject], found: Sequence[Found]
     ) -> None:
         for one in found:
             await self._on_found(one)
@@ -327,40 +269,12 @@ class Comparison:
         await self._on_page(progress)
 
 
-@dataclass(frozen=True, slots=True)
-class _Look:
-    """What a first look at one record came to."""
-
-    subject: Subject
-    ouid: str
-    counted: tuple[str, ...]
-    suspect: bool = False
-
-
-def _refuse_emptied(mapping: Mapping, side: str, emptied: int, compared: int) -> None:
-    if emptied > EMPTIED_AT_LEAST and emptied > EMPTIED_SHARE * compared:
-        raise LooksEmptyError(
-            f"{mapping.name}: {side} shows nothing any more for {emptied} of {compared} people of "
-            "whom it held choices; that looks like a fault and not like choices, so the comparison "
-            "stopped. Check the key's rights, the table and the organisation; then run it again"
-        )
-
-
 def _summed(counted: Iterable[tuple[str, ...]]) -> dict[str, int]:
     return dict(Tally(name for names in counted for name in names))
 
 
 def _key_of(seen: ProfileReading | ProfileMissing) -> str:
     return seen.names.actito_key if isinstance(seen, ProfileReading) else ""
-
-
-def _with_person(mapping: Mapping, page: UserList) -> list[tuple[Subject, ListedUser]]:
-    """Every record of the page with its person; one person may have several records."""
-    pairs = [
-        (Subject(mapping.name, person_from_ouid(user.ouid, mapping.normalise)), user)
-        for user in page.users
-    ]
-    return [pair for pair in pairs if real(pair[0].person)]
 
 
 def _key(subject: Subject) -> bytes:

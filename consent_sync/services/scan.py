@@ -24,7 +24,7 @@ class Counts:
     but have something waiting. `no_profile` are in Didomi alone, `no_user` were known in Didomi
     and are not listed there any more, `only_actito` never were in Didomi. `guests` have no
     organisation user id; of `hash_only` nobody has told the key. `emptied` seem to have lost what
-    Actito held.
+    Actito held, `emptied_didomi` what Didomi held.
     """
 
     compared: int = 0
@@ -36,6 +36,7 @@ class Counts:
     guests: int = 0
     hash_only: int = 0
     emptied: int = 0
+    emptied_didomi: int = 0
 
     def plus(self, **more: int) -> "Counts":
         """Return the counts with these added."""
@@ -65,6 +66,14 @@ class Progress:
     def complete(self) -> bool:
         """Whether every mapping is done."""
         return all(one.stage == DONE for one in self.places.values())
+
+    @property
+    def counts(self) -> Counts:
+        """What became of the people of all mappings together."""
+        total = Counts()
+        for place in self.places.values():
+            total = total.plus(**asdict(place.counts))
+        return total
 
     def with_place(self, mapping: str, place: Place) -> "Progress":
         """Return the progress with one mapping further on."""

@@ -14,7 +14,7 @@ from consent_sync.domain.mapping import Mapping as MappingFile
 from consent_sync.domain.plan import HELD
 from consent_sync.ports.board import Board
 from consent_sync.ports.door import Door
-from consent_sync.services.scan import Found
+from consent_sync.services.scan import Found, Progress
 
 _NOTICE: Final = "swept"
 
@@ -99,3 +99,10 @@ class Repair:
             strangers=weight.strangers,
             repaired=int(handed),
         )
+
+    def whole(self, progress: Progress) -> Tally:
+        """Return the tally of a comparison at its end, with whoever differed before it went on.
+
+        What was raised, lowered and handed over then was told then.
+        """
+        return replace(self.tally, differing=progress.counts.differing)

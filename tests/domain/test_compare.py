@@ -7,9 +7,9 @@ from consent_sync.domain.compare import (
     Gap,
     Sides,
     differences,
+    emptied,
     gap,
     held_in_didomi,
-    looks_emptied,
     shown_choices,
 )
 from consent_sync.domain.consent import Choice, ConsentTree, Pick
@@ -182,13 +182,16 @@ def test_a_cheap_look_tells_refusals_beside_nothing_apart() -> None:
 
 
 def test_emptied_is_who_held_something_and_shows_nothing() -> None:
-    """A missing profile or one without any mapped subscription counts, where more was known."""
-    known = a_person(a_line(), LineState(agreed={ACTITO: holds(YES, -9)}))
+    """A missing record or one without any mapped choice counts, where more was known of that side."""
+    held = {ACTITO: holds(YES, -9), DIDOMI: holds(YES, -9)}
+    known, mapping = a_person(a_line(), LineState(agreed=held)), a_mapping()
+    missing = Sides((UserMissing(at(1)),), ProfileMissing(at(1)))
 
-    assert looks_emptied(known, ProfileMissing(at(1)), a_mapping())
-    assert looks_emptied(known, a_profile(NONE), a_mapping())
-    assert not looks_emptied(known, a_profile(NO), a_mapping())
-    assert not looks_emptied(PersonState(), a_profile(NONE), a_mapping())
+    assert emptied(known, missing, mapping) == (DIDOMI, ACTITO)
+    assert emptied(known, Sides((a_user(NONE),), a_profile(NONE)), mapping) == (DIDOMI, ACTITO)
+    assert emptied(known, Sides((a_user(NO),), a_profile(NONE)), mapping) == (ACTITO,)
+    assert emptied(known, Sides((a_user(NONE), a_user(NO)), a_profile(NO)), mapping) == ()
+    assert emptied(PersonState(), missing, mapping) == ()
 
 
 def test_who_was_known_in_didomi_had_a_choice_there() -> None:

@@ -14,7 +14,8 @@ from consent_sync.domain.mapping import Mapping
 from consent_sync.domain.rules import Rules
 from consent_sync.domain.state import LineState, PersonState, Presence
 from consent_sync.ports.store import NewEvent, Settlement
-from consent_sync.services.comparison import Comparison, Eyes, LooksEmptyError
+from consent_sync.services.comparison import Comparison, LooksEmptyError
+from consent_sync.services.first_look import Eyes
 from consent_sync.services.patience import PatientLists, PatientProfiles
 from consent_sync.services.scan import Found, Progress
 from tests.doubles.clock import NOON, SettableClock
@@ -133,6 +134,21 @@ async def test_a_stopped_comparison_goes_on_from_there(stage: Stage) -> None:
     assert progress.places["brand-a"].counts.compared == 5
 
 
+async def test_pages_ahead_are_looked_at_meanwhile(stage: Stage) -> None:
+    """Two pages are under way side by side, and what is not needed any more is given up."""
+    seen: list[list[str | None]] = []
+
+    async def note(progress: Progress) -> None:
+        seen.append(list(stage.lists.asked))
+        if len(seen) == 2:
+            raise StoppedError
+
+    with pytest.raises(StoppedError):
+        await stage.run(on_page=note)
+
+    assert seen[0][:2] == [None, "2"]
+
+
 async def test_another_mapping_file_begins_anew(stage: Stage) -> None:
     """What was begun under other rules is not gone on with."""
 
@@ -238,19 +254,61 @@ async def test_whom_only_actito_knows_is_counted(stage: Stage) -> None:
     assert (counts.no_user, counts.only_actito) == (0, 1)
 
 
-@pytest.mark.parametrize("empty", ["didomi", "actito"])
-async def test_a_side_that_looks_empty_proves_nothing(stage: Stage, empty: str) -> None:
-    """When much that was known is gone at once, the comparison stops before any conclusion."""
-    for number in range(30):
-        name = f"person-{number:02}"
+async def crowd(stage: Stage, number: int, first: int = 0) -> list[str]:
+    """Let so many people be known who hold the same on both sides."""
+    names = [f"person-{one:03}" for one in range(first, first + number)]
+    for name in names:
         await stage.known(name, didomi=YES, actito=YES)
         await stage.person(name, YES, True)
+    stage.lists.page = 100
+    return names
+
+
+@pytest.mark.parametrize("empty", ["didomi", "didomi's choices", "actito"])
+async def test_a_side_that_looks_empty_proves_nothing(stage: Stage, empty: str) -> None:
+    """When much that was known is gone at once, the comparison stops before any conclusion."""
+    await crowd(stage, 30)
     if empty == "didomi":
         stage.didomi.nodes.clear()
-    else:
+    elif empty == "actito":
         stage.actito.profiles.clear()
-        stage.lists.page = 100
+    else:
+        for held in stage.didomi.nodes.values():
+            held.clear()
 
-    with pytest.raises(LooksEmptyError, match=f"{empty.capitalize()} shows nothing any more"):
+    side = empty.partition("'")[0].capitalize()
+    with pytest.raises(LooksEmptyError, match=f"{side} shows nothing any more"):
         await stage.run()
     assert stage.found == []
+
+
+async def test_a_side_that_empties_in_the_middle_stops_it_at_once(stage: Stage) -> None:
+    """Many sound pages before do not hide one on which everybody has lost everything."""
+    names = await crowd(stage, 295)
+    for name in names[-50:]:
+        del stage.actito.profiles[name]
+
+    with pytest.raises(LooksEmptyError, match="for 50 of 100 people"):
+        await stage.run()
+
+
+async def test_what_looks_empty_may_be_said_to_be_so(stage: Stage) -> None:
+    """Whoever cleaned up a platform says so, and everybody is compared."""
+    await crowd(stage, 30)
+    stage.actito.profiles.clear()
+    counts = (await stage.run(believe_empty=True)).places["brand-a"].counts
+
+    assert (counts.compared, counts.emptied) == (35, 30)
+
+
+@pytest.mark.parametrize("create", [True, False])
+async def test_whom_only_actito_knows_differs_where_users_are_created(
+    stage: Stage, create: bool
+) -> None:
+    """A refusal in Actito whose webhook was lost is written for somebody whom Didomi does not know."""
+    stage.mapping = a_mapping(create_in_didomi=create)
+    await stage.known("zoe", actito=YES)
+    stage.actito.click("zoe", "Newsletter", subscribe=False)
+    await stage.run()
+
+    assert ("zoe" in stage.names) is create
