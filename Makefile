@@ -94,5 +94,5 @@ lock: $(LOCK_VENV)/.lock  ## write the lock files anew, with the newest versions
 	$(COMPILE) --extra bench -c requirements/run.lock -o requirements/bench.lock
 
 clean:  ## remove what the targets made
-	rm -rf $(VENV) $(BENCH_VENV) $(LOCK_VENV) build dist *.egg-info .coverage .coverage.* \
+	rm -rf $(VENV) $(BENCH_VENV) $(LOCK_VENV) .venv-tools build dist *.egg-info .coverage .coverage.* \
 		.mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -34,7 +34,16 @@ METRICS = {
     for metric in Metrics("0").registry.collect()
 }
 
-OUR_FOLDERS = ("consent_sync/", "docs/", "tests/", "mappings/", "requirements/", ".ci/", "bench/")
+OUR_FOLDERS = (
+    "consent_sync/",
+    "deploy/",
+    "docs/",
+    "tests/",
+    "mappings/",
+    "requirements/",
+    ".ci/",
+    "bench/",
+)
 OUR_FILES = re.compile(r"\w[\w.-]*\.(md|toml|yaml|yml|lock|sql|py)|Makefile|LICENSE|\.env\.example")
 
 
