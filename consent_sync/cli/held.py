@@ -11,6 +11,7 @@ from consent_sync.cli.explain import look, show_line
 from consent_sync.cli.output import AS_JSON, counted, moment, print_json, say, show_table
 
 if TYPE_CHECKING:
+    from consent_sync.services.lookup import MappingView
     from consent_sync.services.review import HeldLine, HeldWish, ReviewLook
 
 app = typer.Typer(no_args_is_help=True, help="What waits for a person's word: list, show, decide.")
@@ -30,6 +31,11 @@ _Until = Annotated[
 _All = Annotated[bool, typer.Option("--all", help="Everything that is held.")]
 _Yes = Annotated[bool, typer.Option("--yes", help="Do it, after the counts.")]
 _Json = Annotated[bool, AS_JSON]
+
+_COUNTS_FIRST = (
+    "Shows counts and does nothing without --yes. The exit code is 1 when something held has"
+    " changed meanwhile and was left alone."
+)
 
 
 @app.command("list")
@@ -75,10 +81,16 @@ def show(
 
         from consent_sync.web.review import held_view
 
+        people = {one.mapping: one for one in view.mappings}
         sides = {(one.mapping, line.line): line for one in view.mappings for line in one.lines}
         print_json(
             [
-                {**held_view(one), "state": dataclasses.asdict(sides[key])}
+                {
+                    **held_view(one),
+                    "state": dataclasses.asdict(sides[key]),
+                    "ouids": people[one.mapping].ouids,
+                    "profiles": [dataclasses.asdict(each) for each in people[one.mapping].profiles],
+                }
                 for key, one in lines.items()
             ]
         )
@@ -90,48 +102,39 @@ def show(
             held = lines.get((one.mapping, line.line))
             if held is not None:
                 say(f"{one.mapping}", "bold")
+                _show_profiles(one)
                 show_line(line, one)
                 say(f"    Not carried over to {held.side.value.capitalize()}: {held.reason}")
 
 
-@app.command("approve")
-def approve(
-    person: _Person = None,
-    mapping: _Mapping = None,
-    line: _Line = None,
-    since: _Since = None,
-    until: _Until = None,
-    everything: _All = False,
-    yes: _Yes = False,
-    as_json: _Json = False,
-) -> None:
-    """Lift the doubt: the agreement is carried over, unless a newer refusal is found on the way.
+def _deciding(name: str, what: str, *, approved: bool) -> None:
+    """Add one of the two commands that decide; they differ in the word that is given."""
 
-    Shows counts and does nothing without --yes. The exit code is 1 when something held has changed
-    meanwhile and was left alone.
-    """
-    wish = _wish(person, mapping, line, since, until)
-    _decide(wish, everything=everything, approved=True, yes=yes, as_json=as_json)
+    @app.command(name, help=f"{what}\n\n{_COUNTS_FIRST}")
+    def decide(
+        person: _Person = None,
+        mapping: _Mapping = None,
+        line: _Line = None,
+        since: _Since = None,
+        until: _Until = None,
+        everything: _All = False,
+        yes: _Yes = False,
+        as_json: _Json = False,
+    ) -> None:
+        wish = _wish(person, mapping, line, since, until)
+        _decide(wish, everything=everything, approved=approved, yes=yes, as_json=as_json)
 
 
-@app.command("reject")
-def reject(
-    person: _Person = None,
-    mapping: _Mapping = None,
-    line: _Line = None,
-    since: _Since = None,
-    until: _Until = None,
-    everything: _All = False,
-    yes: _Yes = False,
-    as_json: _Json = False,
-) -> None:
-    """Let the refusal stand: on both sides, until the person chooses anew.
-
-    Shows counts and does nothing without --yes. The exit code is 1 when something held has changed
-    meanwhile and was left alone.
-    """
-    wish = _wish(person, mapping, line, since, until)
-    _decide(wish, everything=everything, approved=False, yes=yes, as_json=as_json)
+_deciding(
+    "approve",
+    "Lift the doubt: the agreement is carried over, unless a newer refusal is found on the way.",
+    approved=True,
+)
+_deciding(
+    "reject",
+    "Let the refusal stand: on both sides, until the person chooses anew.",
+    approved=False,
+)
 
 
 def _decide(
@@ -217,6 +220,15 @@ def _show(found: "list[HeldLine]") -> None:
             for one in found
         ],
     )
+
+
+def _show_profiles(one: "MappingView") -> None:
+    """Tell who comes to this person, where that is more than one on a side."""
+    if len(one.ouids) > 1:
+        say(f"    Didomi users: {', '.join(one.ouids)}", "yellow")
+    if len(one.profiles) > 1:
+        named = [f"{each.actito_key or '?'} ({each.profile_id or '?'})" for each in one.profiles]
+        say(f"    Actito profiles: {', '.join(named)}", "yellow")
 
 
 def _show_counts(found: "list[HeldLine]", *, approved: bool) -> None:

@@ -6,6 +6,7 @@ agreed, or the profile is read and the reading decides.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from consent_sync.domain.consent import Agreed, Choice
 from consent_sync.domain.events import Item, ProfileHint
@@ -23,10 +24,13 @@ from consent_sync.domain.lines import (
 )
 from consent_sync.domain.mapping import Line
 from consent_sync.domain.moments import Micros
-from consent_sync.domain.state import LineState, PersonState, Presence
+from consent_sync.domain.state import LineState, PersonState, Presence, Several
 from consent_sync.domain.translate import choice_from_subscription
 from consent_sync.domain.values import replaced
 from consent_sync.domain.verdicts import Verdict
+
+MOST_PROFILES: Final = 8
+"""How many further profiles of one person are kept in mind at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,10 @@ def fold_hint(state: PersonState, hint: Hint, context: Context) -> Outcome:
 
     The verdict is None when a look is needed.
     """
-    state = replaced(state, names=merged_names(state.names, hint.content.names))
+    state = with_named_profile(state, hint.content.names)
+    if state.several is not None:
+        # Of several profiles one webhook shows only one: all of them are read.
+        return Outcome(state)
     if state.profile is not Presence.PRESENT or not _shows_agreed(state, hint, context):
         return Outcome(state)
     fresh = False
@@ -92,6 +99,31 @@ def came_back(state: PersonState, hints: Sequence[Hint], context: Context) -> bo
         ):
             return True
     return False
+
+
+def with_named_profile(state: PersonState, told: Names) -> PersonState:
+    """Return the person with what a webhook calls the profile; one not known yet is kept beside."""
+    several = state.several or Several()
+    if not is_another(state.names, told):
+        return replaced(state, names=merged_names(state.names, told))
+    if any(not is_another(one, told) for one in (*several.twins, *several.strangers)):
+        return state
+    strangers = (*several.strangers, replaced(told, ouid=""))[-MOST_PROFILES:]
+    return replaced(state, several=replaced(several, strangers=strangers))
+
+
+def is_another(known: Names, told: Names) -> bool:
+    """Say whether these names cannot be one profile's: another spelling, another number.
+
+    One of the two alone may change: a key is spelled anew, or a profile is made anew.
+    """
+    keys = bool(known.actito_key and told.actito_key)
+    numbers = bool(known.profile_id and told.profile_id)
+    if keys and numbers:
+        return known.actito_key != told.actito_key and known.profile_id != told.profile_id
+    if keys:
+        return known.actito_key != told.actito_key
+    return numbers and known.profile_id != told.profile_id
 
 
 def merged_names(known: Names, told: Names) -> Names:

@@ -54,7 +54,7 @@ def fold_profile_reading(
             if subscribed is None
             else choice_from_subscription(line, subscribed=subscribed)
         )
-        look = _Look(line, line_state(state, line), shown, seen, tuple(hints), context)
+        look = LineLook(line, line_state(state, line), shown, seen, tuple(hints), context)
         result = look.result()
         state = with_line(state, line, result.known) if result.known is not look.known else state
         if result.added is Added.NEW:
@@ -104,7 +104,7 @@ def _refused_by_hints(
             and not echoes(known, hint.item.received_at, context)
         )
         if told:
-            result = _Look(line, known, Choice.NONE, nothing, told, context).denied_by_hint()
+            result = LineLook(line, known, Choice.NONE, nothing, told, context).denied_by_hint()
             state = with_line(state, line, result.known)
             touched.add(line.id)
     return Outcome(_anew_in_didomi(state) if touched else state, touched=frozenset(touched))
@@ -125,7 +125,7 @@ class _Result:
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
+class LineLook:
     """One line of one reading, against what was agreed and what the hints named."""
 
     line: Line
@@ -154,14 +154,14 @@ class _Look:
                 reason="a refusal that we wrote did not take in Actito; it is written again",
                 choice=self.shown,
             )
-        return self._statement(agreed.as_of, agreed)
+        return self.statement(agreed.as_of, agreed)
 
     def _unchanged(self, agreed: Agreed) -> _Result:
         if self.shown is Choice.NONE and self._refused():
             # The subscription, or the whole profile, has gone since that refusal.
             return self.denied_by_hint()
         if self._shown_before_it_was_told(agreed) or self._refused_too():
-            return self._statement(OPEN, None)
+            return self.statement(OPEN, None)
         return self._to_and_fro() if self._went_to_and_fro() else _Result(self._repeated())
 
     def _refused_before(self) -> _Result | None:
@@ -192,7 +192,7 @@ class _Look:
         named = [hint.choice(self.line) for hint in self.hints]
         said = [choice for choice in named if choice is not Choice.NONE]
         if said and self.shown is not Choice.NONE:
-            return self._statement(OPEN, None)
+            return self.statement(OPEN, None)
         if self.shown is Choice.NONE and Choice.DENIED in said:
             return self.denied_by_hint()
         known = self._settled()
@@ -297,7 +297,8 @@ class _Look:
             for hint in self.hints
         )
 
-    def _statement(self, not_before: Micros, agreed: Agreed | None) -> _Result:
+    def statement(self, not_before: Micros, agreed: Agreed | None) -> _Result:
+        """Take what this line shows as what the person said, at `not_before` the earliest."""
         said = self._said(self.shown, not_before, agreed)
         known, added = add_statement(self.line, self.known, said)
         known = _after_reading(known, self.shown, self.seen)

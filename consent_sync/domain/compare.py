@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from consent_sync.domain.actito_hints import Hint, fold_hint
-from consent_sync.domain.actito_looks import fold_profile_missing, fold_profile_reading
+from consent_sync.domain.actito_looks import fold_profile_missing
 from consent_sync.domain.consent import Agreed, Choice, ConsentTree
 from consent_sync.domain.desired import desired_choice
 from consent_sync.domain.didomi_items import fold_didomi_item
@@ -24,8 +24,9 @@ from consent_sync.domain.identity import Side
 from consent_sync.domain.lines import Context, line_state
 from consent_sync.domain.mapping import Line, Mapping, SyncMode
 from consent_sync.domain.plan import Plan, may_write, plan_changes
+from consent_sync.domain.several import fold_profiles, profiles_in, shown_together
 from consent_sync.domain.state import PersonState, Presence
-from consent_sync.domain.translate import choice_at, choice_from_subscription, names_node
+from consent_sync.domain.translate import choice_at, names_node
 from consent_sync.domain.verdicts import Verdict
 
 
@@ -165,7 +166,7 @@ def foretold(
     if isinstance(sides.actito, ProfileMissing):
         state = fold_profile_missing(state, sides.actito, [hint], context).state
     else:
-        state = fold_profile_reading(state, sides.actito, [hint], context).state
+        state = fold_profiles(state, sides.actito, [hint], context).state
     looked = frozenset({Side.ACTITO})
     plan = plan_changes(state, context, looked=looked)
     if Side.DIDOMI not in plan.looks:
@@ -205,7 +206,6 @@ def _shown_by_didomi(line: Line, trees: Sequence[ConsentTree]) -> Choice:
 
 
 def _shown_by_actito(line: Line, seen: ProfileReading | ProfileMissing) -> Choice:
-    subscribed = seen.subscriptions.get(line.id) if isinstance(seen, ProfileReading) else None
-    if subscribed is None:
-        return Choice.NONE
-    return choice_from_subscription(line, subscribed=subscribed)
+    return (
+        shown_together(line, profiles_in(seen)) if isinstance(seen, ProfileReading) else Choice.NONE
+    )

@@ -134,13 +134,15 @@ class Item:
 class ProfileReading:
     """What Actito held when it was asked at `asked_at` and answered at `read_at`.
 
-    `subscriptions` true = subscribed; a name that is not listed is absent, not false.
+    `subscriptions` true = subscribed; a name that is not listed is absent, not false. `others` are
+    further profiles that come to the same person, as a rule none.
     """
 
     asked_at: Micros
     read_at: Micros
     names: Names
     subscriptions: MappingView[str, bool]
+    others: tuple["ProfileReading", ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

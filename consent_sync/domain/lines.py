@@ -21,7 +21,7 @@ from consent_sync.domain.ledger import Write
 from consent_sync.domain.mapping import Line, Mapping, SyncMode
 from consent_sync.domain.moments import OPEN, Micros
 from consent_sync.domain.rules import Rules
-from consent_sync.domain.state import HeldList, LineState, PersonState, Presence
+from consent_sync.domain.state import HeldList, LineState, PersonState, Presence, Several
 from consent_sync.domain.values import replaced
 from consent_sync.domain.verdicts import Entry, Verdict
 
@@ -268,7 +268,8 @@ def fold_write(state: PersonState, write: Write, context: Context) -> PersonStat
         return state
     if write.side is Side.ACTITO:
         names = replaced(state.names, profile_id=write.profile_id or state.names.profile_id)
-        return replaced(state, profile=Presence.PRESENT, names=names)
+        several = _made_even(state.several, write)
+        return replaced(state, profile=Presence.PRESENT, names=names, several=several)
     state = replaced(state, user=Presence.PRESENT)
     if write.lists:
         lists = {
@@ -277,6 +278,13 @@ def fold_write(state: PersonState, write: Write, context: Context) -> PersonStat
         }
         state = replaced(state, picks={**state.picks, **lists})
     return state
+
+
+def _made_even(several: Several | None, write: Write) -> Several | None:
+    """A write goes to all profiles of a person: they hold the same on its lines."""
+    if several is None or not several.uneven:
+        return several
+    return replaced(several, uneven=several.uneven - {one.line for one in write.lines})
 
 
 def _line_after_write(

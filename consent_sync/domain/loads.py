@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from consent_sync.domain.actito_hints import Hint, fold_hint
-from consent_sync.domain.actito_looks import fold_profile_missing, fold_profile_reading
+from consent_sync.domain.actito_looks import fold_profile_missing
 from consent_sync.domain.compare import Sides
 from consent_sync.domain.consent import Choice, ConsentTree
 from consent_sync.domain.didomi_items import fold_didomi_item
@@ -27,6 +27,7 @@ from consent_sync.domain.lines import Context, line_state
 from consent_sync.domain.loaded import fold_loaded
 from consent_sync.domain.mapping import Line, Mapping
 from consent_sync.domain.plan import Plan, plan_changes
+from consent_sync.domain.several import fold_profiles
 from consent_sync.domain.state import PersonState
 from consent_sync.domain.translate import choice_at, choice_from_subscription
 from consent_sync.domain.values import replaced
@@ -180,7 +181,7 @@ def _profile(
 ) -> PersonState:
     if isinstance(seen, ProfileMissing):
         return fold_profile_missing(state, seen, hints, context).state
-    return fold_profile_reading(state, seen, hints, context).state
+    return fold_profiles(state, seen, hints, context).state
 
 
 def _users(state: PersonState, sides: Sides, context: Context) -> PersonState:

@@ -24,7 +24,7 @@ def moved_to(state: PersonState, mapping: Mapping) -> PersonState:
     if before.actito not in {"", now.actito}:
         names = replaced(state.names, profile_id="")
         state = _without(state, Side.ACTITO)
-        state = replaced(state, profile=Presence.UNKNOWN, names=names, sent={})
+        state = replaced(state, profile=Presence.UNKNOWN, names=names, sent={}, several=None)
     return replaced(state, place=now)
 
 

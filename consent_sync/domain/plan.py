@@ -5,23 +5,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from consent_sync.domain.consent import Choice, Statement
-from consent_sync.domain.desired import Desired, desired_choice, title
-from consent_sync.domain.grants import (
-    grants_for,
-    in_time,
-    newer_than_list,
-    refusal_beside_file,
-    to_be_read,
-)
+from consent_sync.domain.consent import Choice
+from consent_sync.domain.desired import Desired, desired_choice
 from consent_sync.domain.identity import Normalise, Side
 from consent_sync.domain.lines import Context, Stop, line_state
 from consent_sync.domain.mapping import CreateFor, Line, Mapping, SyncMode
+from consent_sync.domain.raising import NOTHING_TO_DO, WRITE, Step, are_uneven, raise_step
 from consent_sync.domain.rules import Rules
 from consent_sync.domain.state import LineState, PersonState, Presence
 from consent_sync.domain.values import replaced
 from consent_sync.domain.verdicts import Verdict
-from consent_sync.domain.words import guarded, is_rejected, is_released
 
 HELD: Final = frozenset({Verdict.HELD_REVIEW, Verdict.HELD_GUARD, Verdict.AMBIGUOUS_PERSON})
 """The verdicts of an agreement that waits for an operator's word."""
@@ -153,21 +146,6 @@ def with_held(state: PersonState, plan: Plan) -> PersonState:
     return replaced(state, lines={**state.lines, **changed}) if changed else state
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
-    side: Side
-    write: bool = False
-    look: bool = False
-    verdict: Verdict = Verdict.NO_CHANGE
-    reason: str = ""
-
-
-RELEASED: Final = "released by an operator"
-
-_NOTHING_TO_DO: Final = {side: _Step(side) for side in Side}
-_WRITE: Final = {side: _Step(side, write=True, verdict=Verdict.APPLIED) for side in Side}
-
-
 def _step(
     side: Side,
     line: Line,
@@ -176,11 +154,13 @@ def _step(
     state: PersonState,
     context: Context,
     looked: frozenset[Side],
-) -> _Step:
-    if not may_write(side, line, context.mapping) or not _news(side, known, wish.choice):
-        return _NOTHING_TO_DO[side]
+) -> Step:
+    if not may_write(side, line, context.mapping):
+        return NOTHING_TO_DO[side]
+    if not _news(side, known, wish.choice) and not _left_out(side, line, wish.choice, state):
+        return NOTHING_TO_DO[side]
     if side in known.failed:
-        return _Step(side, verdict=Verdict.FAILED, reason=known.failed[side])
+        return Step(side, verdict=Verdict.FAILED, reason=known.failed[side])
     absent = (
         _absent_in_actito(wish, state, context, looked)
         if side is Side.ACTITO
@@ -189,18 +169,18 @@ def _step(
     if absent is not None:
         return absent
     if wish.choice is Choice.DENIED:
-        return _WRITE[side]
-    return _raise(side, line, known, state, context, looked)
+        return WRITE[side]
+    return raise_step(side, line, known, state, context, looked)
 
 
-def _resting(steps: tuple[_Step, _Step], stop: Stop, wish: Choice) -> tuple[_Step, _Step]:
+def _resting(steps: tuple[Step, Step], stop: Stop, wish: Choice) -> tuple[Step, Step]:
     """Return the steps of a line whose name has vanished: what would be done waits.
 
     A refusal still goes out, except to the Actito subscription that is gone: Didomi takes choices
     about a purpose that it no longer lists (page "Consent event schema").
     """
     actito, didomi = (
-        _Step(step.side, verdict=Verdict.WAITING_RETRY, reason=stop.reason)
+        Step(step.side, verdict=Verdict.WAITING_RETRY, reason=stop.reason)
         if (step.write or step.look)
         and (wish is Choice.GRANTED or stop.side is step.side is Side.ACTITO)
         else step
@@ -209,99 +189,44 @@ def _resting(steps: tuple[_Step, _Step], stop: Stop, wish: Choice) -> tuple[_Ste
     return actito, didomi
 
 
-def _raise(
-    side: Side,
-    line: Line,
-    known: LineState,
-    state: PersonState,
-    context: Context,
-    looked: frozenset[Side],
-) -> _Step:
-    if is_rejected(known):
-        reason = "an operator rejected this agreement; it is not carried over"
-        return _Step(side, verdict=Verdict.CONFLICT_STRICTEST, reason=reason)
-    sources = grants_for(side, known)
-    agreed = known.agreed.get(side)
-    released = is_released(known, Verdict.HELD_REVIEW, side)
-    unfitting = not sources and agreed is not None and agreed.choice is Choice.DENIED
-    if unfitting and not released:
-        reason = f"{title(side)} holds a refusal that does not fit what the person said there"
-        return _Step(side, verdict=Verdict.HELD_REVIEW, reason=reason)
-    if not sources and not unfitting:
-        return _Step(side, reason="an agreement is raised on a side only by the other side's word")
-    if (waits := _in_doubt(side, known, state)) is not None:
-        return waits
-    if (unread := to_be_read(side, sources, looked, context)) is not None:
-        return _Step(unread, look=True)
-    if released:
-        return _Step(side, write=True, verdict=Verdict.APPLIED, reason=RELEASED)
-    if reason := _doubted(side, line, sources, known, state, context.rules):
-        return _Step(side, verdict=Verdict.HELD_REVIEW, reason=reason)
-    return _WRITE[side]
-
-
-def _doubted(
-    side: Side,
-    line: Line,
-    sources: Sequence[Statement],
-    known: LineState,
-    state: PersonState,
-    rules: Rules,
-) -> str:
-    """Say why none of these agreements may raise a side that was just read, empty where one may."""
-    if (holder := refusal_beside_file(sources, known)) is not None:
-        return f"a loaded agreement, while {title(holder)} holds a refusal of unknown age"
-    if any(
-        in_time(said, side, known, rules) and newer_than_list(said, side, line, state, rules)
-        for said in sources
-    ):
-        return ""
-    return f"a late agreement; {title(side)} was seen refused since it was given"
-
-
-def _in_doubt(side: Side, known: LineState, state: PersonState) -> _Step | None:
-    """Say why an agreement waits whatever a look may show: several users, or a guard."""
-    several = side is Side.DIDOMI and len(state.spellings) > 1
-    if several and not is_released(known, Verdict.AMBIGUOUS_PERSON, side):
-        reason = "several Didomi users come to this one person; an agreement needs a decision"
-        return _Step(side, verdict=Verdict.AMBIGUOUS_PERSON, reason=reason)
-    why = guarded(known, side)
-    return _Step(side, verdict=Verdict.HELD_GUARD, reason=why) if why else None
-
-
 def _absent_in_actito(
     wish: Desired, state: PersonState, context: Context, looked: frozenset[Side]
-) -> _Step | None:
+) -> Step | None:
     """Say why Actito cannot be written for want of a profile, or None when it can."""
     mapping = context.mapping
     if mapping.normalise is Normalise.SHA256 and not state.names.actito_key:
         reason = "only the hash of this person's key is known; waits until the key itself is seen"
-        return _Step(Side.ACTITO, verdict=Verdict.NO_PROFILE, reason=reason)
+        return Step(Side.ACTITO, verdict=Verdict.NO_PROFILE, reason=reason)
     if state.profile is not Presence.MISSING or Side.ACTITO not in looked:
         return None
     if not mapping.upsert_mode:
         reason = "Actito has no profile for this person, and the mapping file creates none"
-        return _Step(Side.ACTITO, verdict=Verdict.NO_PROFILE, reason=reason)
+        return Step(Side.ACTITO, verdict=Verdict.NO_PROFILE, reason=reason)
     if mapping.create_for is CreateFor.GRANTED and wish.choice is not Choice.GRANTED:
         reason = "Actito has no profile for this person, and a refusal alone creates none"
-        return _Step(Side.ACTITO, verdict=Verdict.NO_PROFILE, reason=reason)
+        return Step(Side.ACTITO, verdict=Verdict.NO_PROFILE, reason=reason)
     return None
 
 
 def _absent_in_didomi(
     line: Line, state: PersonState, context: Context, looked: frozenset[Side]
-) -> _Step | None:
+) -> Step | None:
     """Say why Didomi must be looked at first or cannot be written, or None when it can."""
     if not context.mapping.create_in_didomi:
         if state.user is Presence.UNKNOWN:
-            return _Step(Side.DIDOMI, look=True)
+            return Step(Side.DIDOMI, look=True)
         if state.user is Presence.MISSING:
             reason = "Didomi does not know this person, and Actito creates nobody there"
-            return _Step(Side.DIDOMI, reason=reason)
+            return Step(Side.DIDOMI, reason=reason)
     # A list is sent whole, so it says yes to its other options too: they must be fresh.
     if line.node.option and Side.DIDOMI not in looked:
-        return _Step(Side.DIDOMI, look=True)
+        return Step(Side.DIDOMI, look=True)
     return None
+
+
+def _left_out(side: Side, line: Line, wish: Choice, state: PersonState) -> bool:
+    """Say whether a refusal has not reached all Actito profiles of the person yet."""
+    return wish is Choice.DENIED and side is Side.ACTITO and are_uneven(state, line)
 
 
 def _news(side: Side, known: LineState, wish: Choice) -> bool:
@@ -332,7 +257,7 @@ _WEIGHT = (
 """Of two sides of one line, the word that comes first here is the line's verdict."""
 
 
-def _decision(line: Line, wish: Desired, steps: Sequence[_Step]) -> Decision:
+def _decision(line: Line, wish: Desired, steps: Sequence[Step]) -> Decision:
     told = [step for step in steps if step.verdict in _WEIGHT]
     chosen = min(told, key=lambda step: _WEIGHT.index(step.verdict)) if told else None
     if chosen is not None and chosen.verdict is not Verdict.APPLIED:

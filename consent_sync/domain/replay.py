@@ -6,7 +6,6 @@ from collections.abc import Mapping as MappingView
 from consent_sync.domain.actito_hints import Hint, fold_hint
 from consent_sync.domain.actito_looks import (
     fold_profile_missing,
-    fold_profile_reading,
     fold_unread_hints,
 )
 from consent_sync.domain.consent import WriteOutcome
@@ -35,6 +34,7 @@ from consent_sync.domain.moving import moved_to
 from consent_sync.domain.plan import plan_changes, with_held
 from consent_sync.domain.review import fold_word
 from consent_sync.domain.rules import Rules
+from consent_sync.domain.several import fold_profiles
 from consent_sync.domain.state import PersonState
 from consent_sync.domain.values import replaced
 from consent_sync.domain.verdicts import Kind, Verdict
@@ -130,7 +130,7 @@ class _Turn:
         if isinstance(seen, ProfileMissing):
             outcome = fold_profile_missing(self._state, seen, hints, self._context)
         else:
-            outcome = fold_profile_reading(self._state, seen, hints, self._context)
+            outcome = fold_profiles(self._state, seen, hints, self._context)
         self._state = outcome.state
         self._looked.add(Side.ACTITO)
 

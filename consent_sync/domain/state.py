@@ -63,6 +63,18 @@ class HeldList:
 
 
 @dataclass(frozen=True, slots=True)
+class Several:
+    """Further Actito profiles that come to one person: `twins` were read, `strangers` not yet.
+
+    `uneven` are the lines on which the profiles were last seen to hold different choices.
+    """
+
+    twins: tuple[Names, ...] = ()
+    strangers: tuple[Names, ...] = ()
+    uneven: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class PersonState:
     """Everything remembered about one person within one mapping.
 
@@ -70,6 +82,7 @@ class PersonState:
     `sent` holds the attributes last written to the profile. `spellings` are all the organisation
     user ids that came to this same person key, newest last. `place` is where both sides were when
     all this was learnt. `unread` are the events of items that came to nothing, and why.
+    `several` is there only where more than one Actito profile is known.
     """
 
     names: Names = field(default_factory=Names)
@@ -83,3 +96,4 @@ class PersonState:
     spellings: tuple[str, ...] = ()
     place: Place = NOWHERE
     unread: MappingView[int, str] = field(default_factory=dict)
+    several: Several | None = None

@@ -39,8 +39,8 @@ from consent_sync.ports.lists import ConsentLists, CursorError, ListedUser, Prof
 from consent_sync.ports.notebook import Notebook
 from consent_sync.ports.receiver import DidomiReceiver
 from consent_sync.ports.store import Ledger
-from consent_sync.services.drafts import actito_keys
 from consent_sync.services.intake import real
+from consent_sync.services.looking import read_profiles
 
 KEYS_AT_ONCE: Final = 100
 MAX_RESTARTS: Final = 5
@@ -239,13 +239,8 @@ class Backfill:
         return state.names.ouid or (subject.person if hashed else key)
 
     async def read(self, state: PersonState, context: Context) -> ProfileReading | ProfileMissing:
-        """Return the profile under the first of the person's spellings that has one."""
-        seen: ProfileReading | ProfileMissing = ProfileMissing(context.now)
-        for key in actito_keys(state, context):
-            seen = await self.profiles.read_by_key(self.mapping, key)
-            if isinstance(seen, ProfileReading):
-                break
-        return seen
+        """Return the profile of a person under any of its spellings, or all where there are more."""
+        return await read_profiles(self.profiles, self.mapping, state, context)
 
     def context(self, subject: Subject) -> Context:
         """Return whose rows are weighed, under which rules, now."""

@@ -35,8 +35,8 @@ from consent_sync.services.first_look import (
     Eyes,
     LookedPage,
     looked_pages,
-    read_profile,
 )
+from consent_sync.services.looking import read_profiles
 from consent_sync.services.scan import (
     DONE,
     KNOWN,
@@ -210,7 +210,7 @@ class Comparison:
         state = settled or PersonState(names=Names(ouid=ouid))
         spellings = tuple(dict.fromkeys(one for one in (*state.spellings, ouid) if one))
         looks = [await eyes.lists.look_at_user(mapping, one) for one in spellings]
-        seen = await read_profile(eyes.profiles, mapping, state, context)
+        seen = await read_profiles(eyes.profiles, mapping, state, context)
         if await self._waits(mapping, subject, state):
             return None
         now = eyes.clock.now()

@@ -14,6 +14,7 @@ from consent_sync.domain.mapping import Line
 from consent_sync.domain.moments import MILLISECOND, OPEN, Micros
 from consent_sync.domain.own_events import basis_of, own_event_id
 from consent_sync.domain.profile import Collection, ProfileChange, Scalar
+from consent_sync.domain.several import profiles_of
 from consent_sync.domain.state import PersonState
 from consent_sync.domain.translate import rebuilt_list, subscription_from_choice
 from consent_sync.ports.platforms import ConsentDraft
@@ -29,9 +30,9 @@ METADATA_WAY: Final = "metadata of the Didomi user"
 
 @dataclass(frozen=True, slots=True)
 class ProfileDraft:
-    """One write to one Actito profile: the call, and the fact it becomes."""
+    """One write to a person's profile, or to all that there are: the calls, and the fact."""
 
-    key: str
+    keys: tuple[str, ...]
     change: ProfileChange
     write: Write
 
@@ -48,10 +49,12 @@ def actito_keys(state: PersonState, context: Context) -> tuple[str, ...]:
     """Return the key values the profile may have, best first: Actito's own spelling once known.
 
     Whether Actito's look-up ignores letter case is not documented. So until a profile has been
-    seen, Didomi's spelling is tried before the normalised one.
+    seen, Didomi's spelling is tried before the normalised one. Where several profiles come to the
+    person, all their keys follow.
     """
     if state.names.actito_key:
-        return (state.names.actito_key,)
+        keys = [one.actito_key for one in profiles_of(state) if one.actito_key]
+        return tuple(dict.fromkeys(keys))
     person, how = context.subject.person, context.mapping.normalise
     spelled = state.names.ouid.strip()
     if how in {Normalise.TRIM, Normalise.LOWER} and spelled and spelled != person:
@@ -105,7 +108,7 @@ def profile_draft(
     )
     subscriptions = {line.id: subscription_from_choice(line, choices[line.id]) for line in lines}
     return ProfileDraft(
-        actito_key(state, context), ProfileChange(subscriptions, attributes, collection), write
+        actito_keys(state, context), ProfileChange(subscriptions, attributes, collection), write
     )
 
 

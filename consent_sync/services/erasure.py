@@ -16,6 +16,7 @@ from consent_sync.domain.identity import (
 )
 from consent_sync.domain.mapping import Mapping
 from consent_sync.domain.moments import Micros
+from consent_sync.domain.several import profiles_of
 from consent_sync.domain.state import PersonState
 from consent_sync.ports.clock import Clock
 from consent_sync.ports.graves import Burial, Grave, GraveList, Graves, Removed
@@ -106,9 +107,7 @@ class ErasureLook:
         spellings = {person: None}
         for subject, state in states.items():
             spellings |= dict.fromkeys(_spellings(subject, state))
-            if state.names.profile_id:
-                stand_in = unresolved_person(state.names.profile_id)
-                subjects[Subject(subject.mapping, stand_in)] = None
+            subjects |= dict.fromkeys(_stand_ins(subject, state))
         return tuple(subjects), tuple(spellings)
 
 
@@ -166,10 +165,9 @@ class Erasure:
     async def forget(self, subject: Subject, state: PersonState, policy: DeletionPolicy) -> None:
         """Erase a person in one mapping, because Didomi has deleted them; raise StoreError."""
         subjects, spellings = [subject], list(_spellings(subject, state))
-        if state.names.profile_id:
-            stand_in = unresolved_person(state.names.profile_id)
-            subjects.append(Subject(subject.mapping, stand_in))
-            spellings.append(stand_in)
+        stand_ins = _stand_ins(subject, state)
+        subjects += stand_ins
+        spellings += [one.person for one in stand_ins]
         marks = self.marks.of(subject.mapping, spellings)
         now = self.clock.now()
         await self.store.bury(Burial((self.marks.witness,), (), now, _WITNESS, "-"))
@@ -290,5 +288,12 @@ def _in_mapping(person: str, mapping: Mapping) -> Iterable[Subject]:
 
 
 def _spellings(subject: Subject, state: PersonState) -> tuple[str, ...]:
-    names = (subject.person, state.names.ouid, state.names.actito_key, *state.spellings)
+    keys = [one.actito_key for one in profiles_of(state)]
+    names = (subject.person, state.names.ouid, *keys, *state.spellings)
     return tuple(one for one in names if one)
+
+
+def _stand_ins(subject: Subject, state: PersonState) -> list[Subject]:
+    """Return under which numbers of profiles something may wait for this person."""
+    numbers = [one.profile_id for one in profiles_of(state) if one.profile_id]
+    return [Subject(subject.mapping, unresolved_person(one)) for one in numbers]

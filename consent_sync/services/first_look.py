@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from consent_sync.domain.compare import Gap, Sides, emptied, foretold, gap
-from consent_sync.domain.events import ProfileMissing, ProfileReading
+from consent_sync.domain.events import ProfileMissing
 from consent_sync.domain.identity import Names, Normalise, Side, Subject, person_from_ouid
 from consent_sync.domain.lines import Context
 from consent_sync.domain.mapping import Mapping
@@ -20,8 +20,8 @@ from consent_sync.ports.clock import Clock
 from consent_sync.ports.lists import ConsentLists, ListedUser, ProfileSource, UserList
 from consent_sync.ports.receiver import DidomiReceiver
 from consent_sync.ports.store import Ledger
-from consent_sync.services.drafts import actito_keys
 from consent_sync.services.intake import real
+from consent_sync.services.looking import read_profiles
 
 Result = TypeVar("Result")
 
@@ -98,20 +98,6 @@ async def looked_pages(
         await asyncio.gather(*begun, return_exceptions=True)
 
 
-async def read_profile(
-    source: ProfileSource, mapping: Mapping, state: PersonState, context: Context
-) -> ProfileReading | ProfileMissing:
-    """Return somebody's profile under any key by which it may be known."""
-    if state.names.actito_key:
-        return await source.read_by_key(mapping, state.names.actito_key)
-    seen: ProfileReading | ProfileMissing = ProfileMissing(context.now)
-    for key in actito_keys(state, context):
-        seen = await source.read_by_key(mapping, key)
-        if isinstance(seen, ProfileReading):
-            break
-    return seen
-
-
 def _begin(work: Coroutine[Any, Any, Result]) -> "asyncio.Task[Result]":
     return asyncio.get_running_loop().create_task(work)
 
@@ -132,7 +118,7 @@ async def _look(
     context = eyes.context(mapping, subject)
     if mapping.normalise is Normalise.SHA256 and not known.names.actito_key:
         return Look(subject, user.ouid, ("hash_only",))
-    seen = await read_profile(eyes.cheap, mapping, known, context)
+    seen = await read_profiles(eyes.cheap, mapping, known, context)
     sides = Sides((user.seen,), seen)
     bare = emptied(known, sides, mapping)
     counted = ("compared", *(EMPTIED[side] for side in bare))

@@ -22,6 +22,7 @@ from consent_sync.domain.lines import line_state
 from consent_sync.domain.mapping import Line, Mapping
 from consent_sync.domain.moments import SECOND, Micros
 from consent_sync.domain.rules import Rules
+from consent_sync.domain.several import profiles_of
 from consent_sync.domain.state import LineState, PersonState
 from consent_sync.domain.verdicts import Kind
 from consent_sync.ports.mappings import MappingSource
@@ -80,8 +81,19 @@ class WaitingView:
 
 
 @dataclass(frozen=True, slots=True)
+class ProfileView:
+    """One of several Actito profiles of one person; null = not known."""
+
+    actito_key: str | None
+    profile_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class MappingView:
-    """One person within one mapping; `known` is false while nothing was ever settled."""
+    """One person within one mapping; `known` is false while nothing was ever settled.
+
+    `ouids` and `profiles` are all Didomi users and Actito profiles known of them.
+    """
 
     mapping: str
     file: str
@@ -92,6 +104,8 @@ class MappingView:
     profile_id: str | None
     profile: str
     user: str
+    ouids: tuple[str, ...]
+    profiles: tuple[ProfileView, ...]
     lines: tuple[LineView, ...]
     waiting: tuple[WaitingView, ...]
 
@@ -195,6 +209,11 @@ class Lookup:
             profile_id=state.names.profile_id or None,
             profile=state.profile,
             user=state.user,
+            ouids=state.spellings,
+            profiles=tuple(
+                ProfileView(one.actito_key or None, one.profile_id or None)
+                for one in profiles_of(state)
+            ),
             lines=tuple(self._line_view(line, line_state(state, line)) for line in mapping.lines),
             waiting=tuple(
                 WaitingView(

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from consent_sync.domain.actito_hints import Hint
-from consent_sync.domain.actito_looks import fold_profile_missing, fold_profile_reading
+from consent_sync.domain.actito_looks import fold_profile_missing
 from consent_sync.domain.consent import WriteOutcome
 from consent_sync.domain.dead_letters import fold_unread
 from consent_sync.domain.didomi_looks import fold_user_missing, fold_user_reading
@@ -16,6 +16,7 @@ from consent_sync.domain.lines import Context, fold_write
 from consent_sync.domain.mapping import Mapping
 from consent_sync.domain.retry import RetryPolicy
 from consent_sync.domain.rules import Rules
+from consent_sync.domain.several import fold_profiles
 from consent_sync.domain.state import PersonState
 from consent_sync.domain.values import replaced
 from consent_sync.domain.verdicts import Entry, Kind, Verdict
@@ -24,8 +25,9 @@ from consent_sync.ports.observer import TurnObserver
 from consent_sync.ports.platforms import ConsentPlatform, ProfilePlatform
 from consent_sync.ports.receiver import ActitoReceiver, DidomiReceiver
 from consent_sync.ports.store import Sight, Turn, Turns
-from consent_sync.services.drafts import actito_keys, didomi_ouids
+from consent_sync.services.drafts import didomi_ouids
 from consent_sync.services.guard import Guard
+from consent_sync.services.looking import beside, read_profiles
 from consent_sync.services.records import line_entry, record_of
 from consent_sync.services.stops import LineStops
 
@@ -88,11 +90,13 @@ class Progress:
         self.looked.add(side)
 
     async def _read_profile(self) -> ProfileReading | ProfileMissing:
-        seen: ProfileReading | ProfileMissing = ProfileMissing(self.tools.clock.now())
-        for key in actito_keys(self.state, self.context()):
-            seen = await self.tools.profiles.read_by_key(self.mapping, key)
-            if isinstance(seen, ProfileReading):
-                break
+        profiles, state = self.tools.profiles, self.state
+        seen = await read_profiles(profiles, self.mapping, state, self.context())
+        strangers = state.several.strangers if state.several is not None else ()
+        for one in strangers:
+            if not one.actito_key:
+                told = await profiles.read_by_id(self.mapping, one.profile_id)
+                seen = beside(seen, told)
         return seen
 
     def see_profile(self, seen: ProfileReading | ProfileMissing) -> None:
@@ -102,7 +106,7 @@ class Progress:
         if isinstance(seen, ProfileMissing):
             outcome = fold_profile_missing(self.state, seen, hints, self.context())
         else:
-            outcome = fold_profile_reading(self.state, seen, hints, self.context())
+            outcome = fold_profiles(self.state, seen, hints, self.context())
         self.state = outcome.state
         self.entries.extend(outcome.entries)
         self.touched |= outcome.touched

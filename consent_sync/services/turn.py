@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from consent_sync.domain.actito_hints import Hint, came_back, fold_hint
+from consent_sync.domain.actito_hints import Hint, came_back, fold_hint, is_another
 from consent_sync.domain.actito_looks import fold_unread_hints
 from consent_sync.domain.confirmation import look_due
 from consent_sync.domain.consent import Choice, WriteOutcome
@@ -198,6 +198,8 @@ class TurnRun:
         fresh = self._fresh
         return (
             fresh is not None
+            and self._progress.state.several is None
+            and not is_another(self._progress.state.names, fresh.names)
             and self._tools.clock.now() - fresh.asked_at <= _FRESH
             and all(hint.item.received_at <= fresh.asked_at for hint in self._progress.hints)
         )

@@ -131,9 +131,33 @@ async def _send_profile(
 async def _call(progress: Progress, draft: ProfileDraft, *, creating: bool) -> str:
     profiles, mapping = progress.tools.profiles, progress.mapping
     if creating:
-        return await profiles.create(mapping, draft.key, draft.change)
-    raises = any(one.choice is Choice.GRANTED for one in draft.write.lines)
-    return await profiles.update(mapping, draft.key, draft.change, after_look=raises)
+        return await profiles.create(mapping, draft.keys[0], draft.change)
+    choices = {one.choice for one in draft.write.lines}
+    # A refusal goes to every profile that may be the person's, anything else to those known.
+    everywhere = progress.state.several is not None or Choice.DENIED in choices
+    took: list[str] = []
+    for key in draft.keys:
+        try:
+            took.append(
+                await profiles.update(
+                    mapping, key, draft.change, after_look=Choice.GRANTED in choices
+                )
+            )
+        except AbsentError:
+            continue
+        except TemporaryError as error:
+            if took:
+                raise UnclearError(str(error), retry_after=error.retry_after) from error
+            raise
+        except PermanentError:
+            if took:
+                progress.wrote(draft.write, WriteOutcome.UNCLEAR)
+            raise
+        if not everywhere:
+            break
+    if not took:
+        raise AbsentError("no profile has any of the keys it may have")
+    return took[0]
 
 
 async def _send_less(

@@ -206,9 +206,12 @@ _SCHEMAS: Final[Schema] = {
         profile_id=_MAYBE_TEXT,
         profile={"enum": ["unknown", "present", "missing"]},
         user={"enum": ["unknown", "present", "missing"]},
+        ouids={"type": "array", "items": _TEXT},
+        profiles=_list("Profile"),
         lines=_list("Line"),
         waiting=_list("Waiting"),
     ),
+    "Profile": _object(actito_key=_MAYBE_TEXT, profile_id=_MAYBE_TEXT),
     "Line": _object(
         line=_TEXT,
         line_number=_NUMBER,

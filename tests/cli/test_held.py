@@ -149,3 +149,41 @@ def test_everything_must_be_said(own: Installation, monkeypatch: pytest.MonkeyPa
 
     assert result.exit_code == 2
     assert "--all" in result.stderr
+
+
+def test_several_profiles_of_one_person_are_named(
+    own: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever decides must know who they are; one word settles both profiles."""
+    spelled = "Ada@Example.com"
+    file = own.folder / "mappings" / "brand-a.yaml"
+    file.write_text(f"{file.read_text()}identity: {{normalise: lower}}\n", encoding="utf-8")
+
+    async def story() -> tuple[Any, str, Any, list[bool]]:
+        async with platforms(own) as both:
+            world = both.actito.world
+            for key in (ADA, spelled):
+                world.seed({"customerId": key}, {"Newsletter": False})
+            async with own.serving() as address:
+                own.configure(LISTEN=address.removeprefix("http://"))
+                connect(both, address)
+                both.didomi.click(spelled, {"channels": {"email": True}})
+                await at_rest(address, both)
+                shown = await asyncio.to_thread(own.json, monkeypatch, "held", "show", ADA)
+                told = await asyncio.to_thread(own.run, monkeypatch, "held", "show", ADA)
+                decided = await asyncio.to_thread(
+                    own.json, monkeypatch, "held", "approve", "--person", ADA, "--yes"
+                )
+                await at_rest(address, both)
+            held = [
+                world.subscriptions(f"customerId={key}")["Newsletter"] for key in (ADA, spelled)
+            ]
+            return shown, told.stdout, decided, held
+
+    [shown], told, decided, held = asyncio.run(story())
+    keys = {one["actito_key"] for one in shown["profiles"]}
+
+    assert (shown["verdict"], keys) == ("ambiguous_person", {ADA, spelled})
+    assert all(one["profile_id"] in told for one in shown["profiles"])
+    assert decided["taken"] == 1
+    assert held == [True, True]

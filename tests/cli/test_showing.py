@@ -64,6 +64,8 @@ def person(*lines: LineView, **changes: object) -> PersonView:
         profile_id=None,
         profile="present",
         user="present",
+        ouids=("ada@example.com",),
+        profiles=(),
         lines=lines,
         waiting=(),
     )

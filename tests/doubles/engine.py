@@ -140,14 +140,19 @@ class Engine:
 
     def receive(self, content: DidomiItem | ProfileHint, received_at: Micros | None = None) -> None:
         """Store an item for its person, as the door would."""
-        self._numbers += 1
-        self.received.append(content)
         if isinstance(content, DidomiItem):
-            source = Side.DIDOMI
             person = person_from_ouid(content.ouid, self.mapping.normalise)
         else:
-            source = Side.ACTITO
             person = person_from_actito_key(content.names.actito_key, self.mapping.normalise)
+        self.receive_for(person, content, received_at)
+
+    def receive_for(
+        self, person: str, content: DidomiItem | ProfileHint, received_at: Micros | None = None
+    ) -> None:
+        """Store an item for this person, as when it had to be found out whose it is."""
+        self._numbers += 1
+        self.received.append(content)
+        source = Side.DIDOMI if isinstance(content, DidomiItem) else Side.ACTITO
         at = self.clock.now() if received_at is None else received_at
         event = StoredEvent(
             self._numbers, source, "", "test", at, self.contents.keep(content), waiting=True

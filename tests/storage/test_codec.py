@@ -43,7 +43,7 @@ from consent_sync.domain.ledger import (
 )
 from consent_sync.domain.mapping import Place
 from consent_sync.domain.moments import OPEN
-from consent_sync.domain.state import HeldList, LineState, PersonState, Presence, Wanted
+from consent_sync.domain.state import HeldList, LineState, PersonState, Presence, Several, Wanted
 from consent_sync.domain.verdicts import Entry, Kind, Verdict
 from tests.contracts.store_kit import state
 
@@ -82,6 +82,7 @@ def several(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 
 names = whole(Names, ouid=texts, actito_key=texts, profile_id=texts)
+twins = st.builds(Names, st.just(""), texts, texts)
 statements = whole(
     Statement,
     id=texts,
@@ -140,6 +141,8 @@ states = whole(
     spellings=several(texts),
     place=st.builds(Place, texts, texts),
     unread=small(numbers, texts),
+    several=st.none()
+    | whole(Several, twins=several(twins), strangers=several(twins), uneven=option_sets),
 )
 trees = whole(
     ConsentTree,
@@ -160,15 +163,15 @@ writes = whole(
     failure=texts,
     profile_id=texts,
 )
+reading = {
+    "asked_at": moments,
+    "read_at": moments,
+    "names": names,
+    "subscriptions": small(texts, st.booleans()),
+}
 facts = st.one_of(
     whole(ItemsTaken, events=several(numbers), at=moments),
-    whole(
-        ProfileReading,
-        asked_at=moments,
-        read_at=moments,
-        names=names,
-        subscriptions=small(texts, st.booleans()),
-    ),
+    whole(ProfileReading, **reading, others=several(st.builds(ProfileReading, **reading))),
     whole(ProfileMissing, read_at=moments),
     whole(
         UserReading,

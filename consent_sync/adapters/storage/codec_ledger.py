@@ -97,9 +97,8 @@ def _from_fact(fact: Fact) -> list[Any]:
         case Write():
             return ["w", *from_write(fact)]
         case ProfileReading():
-            names = [fact.names.ouid, fact.names.actito_key, fact.names.profile_id]
-            subscriptions = list(fact.subscriptions.items())
-            return ["p", fact.asked_at, fact.read_at, names, subscriptions]
+            others = [_from_reading(one) for one in fact.others]
+            return ["p", *_from_reading(fact), *([others] if others else [])]
         case ProfileMissing():
             return ["pm", fact.read_at]
         case UserReading():
@@ -118,8 +117,9 @@ def _fact_of(data: list[Any]) -> Fact:
             return ItemsTaken(tuple(events), at)
         case ["w", *write]:
             return write_of(write)
-        case ["p", asked_at, read_at, names, subscriptions]:
-            return ProfileReading(asked_at, read_at, Names(*names), dict(subscriptions))
+        case ["p", asked_at, read_at, names, subscriptions, *others]:
+            found = tuple([_reading_of(*one) for one in others[0]]) if others else ()
+            return _reading_of(asked_at, read_at, names, subscriptions, found)
         case ["pm", read_at]:
             return ProfileMissing(read_at)
         case ["u", asked_at, read_at, updated_at, tree]:
@@ -132,6 +132,21 @@ def _fact_of(data: list[Any]) -> Fact:
             return Unread(event, reason)
         case _:
             raise ValueError(f"no fact is written as {data[:1]}")
+
+
+def _from_reading(seen: ProfileReading) -> list[Any]:
+    names = [seen.names.ouid, seen.names.actito_key, seen.names.profile_id]
+    return [seen.asked_at, seen.read_at, names, list(seen.subscriptions.items())]
+
+
+def _reading_of(
+    asked_at: int,
+    read_at: int,
+    names: list[str],
+    subscriptions: list[Any],
+    others: tuple[ProfileReading, ...] = (),
+) -> ProfileReading:
+    return ProfileReading(asked_at, read_at, Names(*names), dict(subscriptions), others)
 
 
 def _from_tree(tree: ConsentTree) -> list[Any]:

@@ -12,7 +12,7 @@ from consent_sync.domain.consent import Pick
 from consent_sync.domain.identity import Names
 from consent_sync.domain.mapping import NOWHERE, Place
 from consent_sync.domain.profile import Scalar
-from consent_sync.domain.state import HeldList, PersonState, Wanted
+from consent_sync.domain.state import HeldList, PersonState, Several, Wanted
 
 _INTEGERS_OF_JSON: Final = range(-(2**63), 2**63)
 
@@ -52,13 +52,14 @@ def from_state(state: PersonState) -> list[Any]:
         list(state.pending.items()),
         state.spellings,
         list(state.place),
-        *([list(state.unread.items())] if state.unread else []),
+        *([list(state.unread.items())] if state.unread or state.several is not None else []),
+        *([_from_several(state.several)] if state.several is not None else []),
     ]
 
 
 def state_of(data: list[Any]) -> PersonState:
     """Return the state that `from_state` wrote."""
-    # States that were written before places were remembered end earlier.
+    # What is seldom there ends the list: states written before places were remembered end earlier.
     names, profile, user, lines, wanted, sent, picks, pending, spellings, *more = data
     return PersonState(
         Names(*names),
@@ -75,4 +76,22 @@ def state_of(data: list[Any]) -> PersonState:
         tuple(spellings),
         Place(*more[0]) if more else NOWHERE,
         dict(more[1]) if len(more) > 1 else {},
+        _several_of(more[2]) if len(more) > 2 else None,
+    )
+
+
+def _from_several(several: Several) -> list[Any]:
+    return [
+        [[one.actito_key, one.profile_id] for one in several.twins],
+        [[one.actito_key, one.profile_id] for one in several.strangers],
+        sorted(several.uneven),
+    ]
+
+
+def _several_of(data: list[Any]) -> Several:
+    twins, strangers, uneven = data
+    return Several(
+        tuple([Names("", *one) for one in twins]),
+        tuple([Names("", *one) for one in strangers]),
+        frozenset(uneven),
     )
