@@ -84,6 +84,10 @@ class Installation:
         # A service in the same process logs to the same place.
         return orjson.loads(re.sub(r"(?m)^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \[.*\n", "", printed))
 
+    async def told(self, monkeypatch: pytest.MonkeyPatch, *words: str) -> Any:
+        """Run a command with --json beside whatever runs in this process."""
+        return await asyncio.to_thread(self.json, monkeypatch, *words)
+
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[str]:
         """Run the service in this process and hand out its address."""
@@ -161,6 +165,17 @@ async def at_rest(address: str, both: Platforms) -> None:
         await until(rests)
 
 
+async def ada_agreed(place: Installation, both: Platforms) -> None:
+    """Let Ada agree to email in Didomi while the service runs, and stop it."""
+    both.actito.world.seed({"customerId": ADA})
+    async with place.serving() as address:
+        connect(both, address)
+        both.didomi.click(ADA, {"channels": {"email": True}})
+        held = both.actito.world.subscriptions
+        await until(lambda: held(f"customerId={ADA}") == {"Newsletter": True})
+        await at_rest(address, both)
+
+
 async def fill(place: Installation) -> None:
     """Let Ada agree in Didomi and unsubscribe in Actito; Ben is unknown to Actito; one is refused."""
     async with platforms(place) as both, place.serving() as address:
@@ -172,7 +187,7 @@ async def fill(place: Installation) -> None:
         await until(lambda: held(key) == {"Newsletter": True})
         await both.actito.settled()
         both.actito.people.unsubscribe(key, "Newsletter")
-        await until(lambda: _email(both.didomi) is False)
+        await until(lambda: email(both.didomi) is False)
         both.didomi.click(BEN, {"channels": {"email": True}})
         await both.didomi.settled()
         async with aiohttp.ClientSession(headers=HEADERS) as session:
@@ -187,6 +202,7 @@ async def fill(place: Installation) -> None:
             await until(rests)
 
 
-def _email(didomi: DidomiSimulator) -> bool | None:
-    users = didomi.world.users.of(ADA)
+def email(didomi: DidomiSimulator, name: str = ADA) -> bool | None:
+    """Return what Didomi holds of somebody on email."""
+    users = didomi.world.users.of(name)
     return users[0].statuses["gdpr"].channels["email"].enabled if users else None

@@ -1,8 +1,5 @@
 """`recover` and the recovery at a start: what was missed comes in once, in order, and not twice."""
 
-import asyncio
-from typing import Any
-
 import pytest
 
 from consent_sync.adapters.notebook import SqliteNotebook
@@ -15,6 +12,7 @@ from tests.cli.installation import (
     BEN,
     Installation,
     Platforms,
+    ada_agreed,
     at_rest,
     connect,
     platforms,
@@ -24,20 +22,6 @@ from tests.cli.installation import (
 YES = {"channels": {"email": True}}
 NO = {"channels": {"email": False}}
 KEY = f"customerId={ADA}"
-
-
-async def run(place: Installation, monkeypatch: pytest.MonkeyPatch, *words: str) -> Any:
-    return await asyncio.to_thread(place.json, monkeypatch, "recover", *words)
-
-
-async def before_the_outage(place: Installation, both: Platforms) -> None:
-    """Let Ada agree while the service runs, and stop it."""
-    both.actito.world.seed({"customerId": ADA})
-    async with place.serving() as address:
-        connect(both, address)
-        both.didomi.click(ADA, YES)
-        await until(lambda: both.actito.world.subscriptions(KEY) == {"Newsletter": True})
-        await at_rest(address, both)
 
 
 def lose_webhooks(both: Platforms) -> None:
@@ -50,13 +34,13 @@ async def test_what_was_missed_is_counted_first(
 ) -> None:
     """Without --yes nothing is taken in; what came by webhook is not missed."""
     async with platforms(place) as both:
-        await before_the_outage(place, both)
+        await ada_agreed(place, both)
         lose_webhooks(both)
         both.didomi.click(ADA, NO)
         both.didomi.click(ADA, YES)
         both.didomi.click(ADA, NO)
-        told = await run(place, monkeypatch, "--since", "1h")
-        again = await run(place, monkeypatch, "--since", "1h")
+        told = await place.told(monkeypatch, "recover", "--since", "1h")
+        again = await place.told(monkeypatch, "recover", "--since", "1h")
 
     assert (told["users"], told["changed"], told["missed"], told["taken"]) == (1, 1, 3, None)
     assert again == {**told, "since": again["since"]}
@@ -67,15 +51,15 @@ async def test_a_lost_refusal_reaches_actito(
 ) -> None:
     """With --yes the events wait for their turns, once, however often it is said."""
     async with platforms(place) as both:
-        await before_the_outage(place, both)
+        await ada_agreed(place, both)
         lose_webhooks(both)
         both.didomi.click(ADA, NO)
-        first = await run(place, monkeypatch, "--since", "1h", "--yes")
-        second = await run(place, monkeypatch, "--since", "1h", "--yes")
+        first = await place.told(monkeypatch, "recover", "--since", "1h", "--yes")
+        second = await place.told(monkeypatch, "recover", "--since", "1h", "--yes")
         async with place.serving() as address:
             await until(lambda: both.actito.world.subscriptions(KEY) == {"Newsletter": False})
             await at_rest(address, both)
-        third = await run(place, monkeypatch, "--since", "1h")
+        third = await place.told(monkeypatch, "recover", "--since", "1h")
 
     assert (first["missed"], first["taken"]) == (1, 1)
     assert (second["missed"], second["taken"]) == (0, 0)
@@ -98,7 +82,7 @@ async def test_a_running_server_takes_them_in(
         async with place.serving() as address:
             place.configure(LISTEN=address.removeprefix("http://"))
             both.didomi.click(ADA, NO)
-            told = await run(place, monkeypatch, "--since", "1h", "--yes")
+            told = await place.told(monkeypatch, "recover", "--since", "1h", "--yes")
             await until(lambda: both.actito.world.subscriptions(KEY) == {"Newsletter": False})
 
     assert (told["missed"], told["taken"]) == (1, 1)
@@ -108,7 +92,7 @@ async def test_a_start_recovers_by_itself(place: Installation) -> None:
     """When Didomi's last event is older than the setting, what came since is pulled."""
     place.configure(RECOVER_AFTER_SECONDS="0.001")
     async with platforms(place) as both:
-        await before_the_outage(place, both)
+        await ada_agreed(place, both)
         lose_webhooks(both)
         both.didomi.click(ADA, NO)
         async with place.serving():
@@ -124,7 +108,7 @@ async def test_a_late_agreement_does_not_wake_what_was_refused_meanwhile(
     """Ada agreed in Didomi while nobody listened, and refused in Actito after that: she stays off."""
     place.configure(RECOVER_AFTER_SECONDS="0.001", LATE_AFTER_SECONDS="0")
     async with platforms(place) as both:
-        await before_the_outage(place, both)
+        await ada_agreed(place, both)
         lose_webhooks(both)
         both.didomi.click(ADA, YES)
         both.actito.people.unsubscribe(KEY, "Newsletter")
@@ -141,7 +125,7 @@ async def test_what_a_start_could_not_finish_the_next_one_does(place: Installati
     """Trouble with Didomi's list is noted, so that events pulled so far hide no outage."""
     place.configure(RECOVER_AFTER_SECONDS="0.001")
     async with platforms(place) as both:
-        await before_the_outage(place, both)
+        await ada_agreed(place, both)
         lose_webhooks(both)
         both.didomi.click(ADA, NO)
         both.didomi.faults.add(Fault(route="consents.users", status=500, count=None))

@@ -1,8 +1,5 @@
 """`sweep`, by hand and in the background: lost webhooks are made up for, and nothing else happens."""
 
-import asyncio
-from typing import Any
-
 import pytest
 
 from consent_sync.app import sweeping
@@ -10,8 +7,9 @@ from tests.cli.installation import (
     ADA,
     Installation,
     Platforms,
+    ada_agreed,
     at_rest,
-    connect,
+    email,
     platforms,
     until,
 )
@@ -21,23 +19,9 @@ NO = {"channels": {"email": False}}
 KEY = f"customerId={ADA}"
 
 
-async def run(place: Installation, monkeypatch: pytest.MonkeyPatch, *words: str) -> Any:
-    return await asyncio.to_thread(place.json, monkeypatch, "sweep", *words)
-
-
-def email(both: Platforms, name: str = ADA) -> bool | None:
-    users = both.didomi.world.users.of(name)
-    return users[0].statuses["gdpr"].channels["email"].enabled if users else None
-
-
 async def agreed_before(place: Installation, both: Platforms) -> None:
     """Ada agreed while webhooks came; from now on none does."""
-    both.actito.world.seed({"customerId": ADA})
-    async with place.serving() as address:
-        connect(both, address)
-        both.didomi.click(ADA, YES)
-        await until(lambda: both.actito.world.subscriptions(KEY) == {"Newsletter": True})
-        await at_rest(address, both)
+    await ada_agreed(place, both)
     both.didomi.sender.connections.clear()
     for hook in list(both.actito.webhooks):
         both.actito.webhooks.delete(hook.entity, str(hook.id))
@@ -48,12 +32,12 @@ async def test_counts_come_first(place: Installation, monkeypatch: pytest.Monkey
     async with platforms(place) as both:
         await agreed_before(place, both)
         both.actito.people.unsubscribe(KEY, "Newsletter")
-        told = await run(place, monkeypatch)
+        told = await place.told(monkeypatch, "sweep")
         async with place.serving() as address:
             await at_rest(address, both)
 
         assert (told["differing"], told["lowered"], told["repaired"]) == (1, 1, 0)
-        assert email(both) is True
+        assert email(both.didomi) is True
 
 
 @pytest.mark.parametrize("serving", [False, True])
@@ -67,13 +51,13 @@ async def test_a_lost_refusal_in_actito_reaches_didomi(
         if serving:
             async with place.serving() as address:
                 place.configure(LISTEN=address.removeprefix("http://"))
-                told = await run(place, monkeypatch, "--yes")
-                await until(lambda: email(both) is False)
+                told = await place.told(monkeypatch, "sweep", "--yes")
+                await until(lambda: email(both.didomi) is False)
         else:
-            told = await run(place, monkeypatch, "--yes")
+            told = await place.told(monkeypatch, "sweep", "--yes")
             async with place.serving():
-                await until(lambda: email(both) is False)
-        again = await run(place, monkeypatch)
+                await until(lambda: email(both.didomi) is False)
+        again = await place.told(monkeypatch, "sweep")
 
     assert (told["differing"], told["repaired"]) == (1, 1)
     assert again["differing"] == 0
@@ -86,7 +70,7 @@ async def test_a_lost_refusal_in_didomi_reaches_actito(
     async with platforms(place) as both:
         await agreed_before(place, both)
         both.didomi.click(ADA, NO)
-        await run(place, monkeypatch, "--yes")
+        await place.told(monkeypatch, "sweep", "--yes")
         async with place.serving():
             await until(lambda: both.actito.world.subscriptions(KEY) == {"Newsletter": False})
 
@@ -101,7 +85,7 @@ async def test_strangers_are_not_resubscribed(
             name = f"person-{number}@example.com"
             both.actito.world.seed({"customerId": name})
             both.didomi.click(name, YES)
-        told = await run(place, monkeypatch, "--yes")
+        told = await place.told(monkeypatch, "sweep", "--yes")
         async with place.serving() as address:
             await at_rest(address, both)
         held = both.actito.world.subscriptions("customerId=person-3@example.com")
@@ -124,9 +108,9 @@ async def test_the_service_sweeps_by_itself(
         notebook.unlink(missing_ok=True)
         async with place.serving() as address:
             if repair == "true":
-                await until(lambda: email(both) is False)
+                await until(lambda: email(both.didomi) is False)
             else:
                 await until(notebook.exists)
             await at_rest(address, both)
 
-        assert email(both) is (repair == "false")
+        assert email(both.didomi) is (repair == "false")
