@@ -21,7 +21,11 @@ _BUCKETS: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 class Metrics:
     """Everything that is counted, in a registry of its own."""
 
-    def __init__(self, version: str) -> None:
+    def __init__(self, version: str, calls_per_minute: int = 0) -> None:
+        self._calls_per_minute = calls_per_minute
+        # Of this process since its start: what a turn costs the platform that counts calls.
+        self._turns_ended = 0
+        self._calls_made = 0
         self.registry = CollectorRegistry()
         self._events = self._counter("events", "Events received in webhooks", "side", "outcome")
         self._refused = self._counter(
@@ -44,6 +48,9 @@ class Metrics:
         self._call_seconds: Callable[..., Histogram] = cache(seconds.labels)
         self._store_up = self._gauge("store_up", "1 when the last look at the store succeeded")
         self._waiting = self._gauge("waiting_turns", "Persons whose turn is due or to come")
+        self._backlog = self._gauge(
+            "backlog_seconds", "When all waiting turns are done at the pace of Actito, about"
+        )
         self._retrying = self._gauge("retrying_turns", "Persons whose turn failed and is retried")
         self._oldest = self._gauge("oldest_waiting_seconds", "Age of the oldest waiting turn")
         self._oldest_optout = self._gauge(
@@ -62,6 +69,9 @@ class Metrics:
         )
         self._unmapped = self._gauge(
             "not_in_a_mapping", "What the platforms have and no mapping names", "mapping"
+        )
+        self._hooks = self._gauge(
+            "actito_webhooks_faulty", "Webhooks of Actito that do not reach us", "mapping"
         )
         self._mapping_valid = self._gauge(
             "mapping_valid", "1 when the file as it stands now is the one in force", "mapping"
@@ -93,6 +103,7 @@ class Metrics:
     def turn(self, subject: Subject, record: LedgerRecord | None, outcome: str) -> None:
         """Count a settled turn, its verdicts and its writes."""
         self._turns(outcome).inc()
+        self._turns_ended += 1
         if record is None:
             return
         for entry in record.entries:
@@ -108,6 +119,7 @@ class Metrics:
     def call(self, route: str, outcome: str, seconds: float) -> None:
         """Count a call to a platform; `route` is the name of the route and no address."""
         self._calls(route, outcome).inc()
+        self._calls_made += route.startswith("actito ")
         self._call_seconds(route).observe(seconds)
 
     def mappings(self, in_force: Collection[str], kept: Collection[str], problems: int) -> None:
@@ -120,10 +132,12 @@ class Metrics:
 
     def radar(self, resting: MappingView[str, int], unmapped: MappingView[str, int]) -> None:
         """Set how many lines of each mapping rest, and how much is in no mapping yet."""
-        for gauge, numbers in ((self._resting, resting), (self._unmapped, unmapped)):
-            gauge.clear()
-            for name, number in numbers.items():
-                gauge.labels(name).set(number)
+        _set_all(self._resting, resting)
+        _set_all(self._unmapped, unmapped)
+
+    def hooks(self, faulty: MappingView[str, int]) -> None:
+        """Set how many of the webhooks that each mapping needs are missing or lead elsewhere."""
+        _set_all(self._hooks, faulty)
 
     def store(self, status: StoreStatus | None, now: Micros) -> None:
         """Set the backlog as the store tells it; None = it could not be asked."""
@@ -131,6 +145,7 @@ class Metrics:
         if status is None:
             return
         self._waiting.set(status.waiting_turns)
+        self._backlog.set(self.backlog_seconds(status.waiting_turns) or 0)
         self._retrying.set(status.retrying_turns)
         self._oldest.set(_age(status.oldest_waiting_at, now))
         self._oldest_optout.set(_age(status.oldest_waiting_optout_at, now))
@@ -144,6 +159,16 @@ class Metrics:
     def sweeping(self, compared: int) -> None:
         """Set how far a sweep is."""
         self._sweeping.set(compared)
+
+    def backlog_seconds(self, waiting_turns: int) -> float | None:
+        """Return how long these turns take at the pace of Actito, None where there is no pace.
+
+        A turn is reckoned with as many calls as the turns of this process had, one at first.
+        """
+        if not self._calls_per_minute:
+            return None
+        calls = self._calls_made / self._turns_ended if self._turns_ended else 1.0
+        return waiting_turns * calls * 60 / self._calls_per_minute
 
     def swept(self, compared: int, differing: int, now: Micros) -> None:
         """Set what a whole sweep came to."""
@@ -166,6 +191,12 @@ class Metrics:
 
     def _gauge(self, name: str, says: str, *labels: str) -> Gauge:
         return Gauge(f"consent_sync_{name}", says, labels, registry=self.registry)
+
+
+def _set_all(gauge: Gauge, numbers: MappingView[str, int]) -> None:
+    gauge.clear()
+    for name, number in numbers.items():
+        gauge.labels(name).set(number)
 
 
 def _kept(counter: Counter) -> Callable[..., Counter]:

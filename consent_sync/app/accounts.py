@@ -12,6 +12,7 @@ from consent_sync.app.setting_reading import account_key
 from consent_sync.app.settings import Settings
 from consent_sync.domain.consent import ConsentTree
 from consent_sync.domain.events import ProfileMissing, ProfileReading, UserMissing, UserReading
+from consent_sync.domain.hooks import WebhookRegistration
 from consent_sync.domain.mapping import Mapping
 from consent_sync.domain.profile import ProfileChange, TableStructure
 from consent_sync.ports.lists import ListedEvent, ListedUser, UserList, UserLook
@@ -43,6 +44,16 @@ def didomi_settings(settings: Settings) -> DidomiSettings:
     return DidomiSettings(
         settings.didomi_api_url, settings.didomi_api_key, settings.didomi_api_secret
     )
+
+
+def calls_a_minute(settings: Settings) -> int:
+    """Return how many calls a minute all Actito accounts allow together, 0 for any number."""
+    own = {
+        actito_settings(settings.account(name)).account: settings.account(name)
+        for name in ("", *settings.accounts)
+    }
+    paces = [one.actito_calls_per_minute for one in own.values()]
+    return sum(paces) if all(paces) else 0
 
 
 class Accounts(Generic[Client]):
@@ -87,6 +98,11 @@ class ActitoAccounts(Accounts[ActitoClient]):
     async def structure(self, mapping: Mapping) -> TableStructure:
         """Return the profile table's structure."""
         return await self.of(mapping).structure(mapping)
+
+    async def webhooks(self, mapping: Mapping) -> list[WebhookRegistration]:
+        """Return the webhooks of the mapping's table, with what is known of their secrets."""
+        own = self._settings.account(mapping.account)
+        return await self.of(mapping).webhooks(mapping, own.actito_webhook_secrets)
 
     def room(self) -> int | None:
         """Return how many turns at once make sense at the pace of all accounts, None for any."""

@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import aiohttp
@@ -19,7 +20,7 @@ from consent_sync.domain.errors import StoreError
 from consent_sync.domain.moments import HOUR, SECOND
 from consent_sync.ports.clock import Clock
 from consent_sync.ports.store import Store
-from consent_sync.services.alert_conditions import AlertLimits, Facts, conditions_within
+from consent_sync.services.alert_conditions import AlertLimits, Condition, Facts, conditions_within
 from consent_sync.services.alerting import Watch
 from consent_sync.services.sweep import last_sweep
 
@@ -102,20 +103,24 @@ def alerting_of(
     metrics: Metrics,
     session: aiohttp.ClientSession,
     observer: Observer,
+    more: Mapping[str, Condition],
 ) -> Alerting:
-    """Return what looks and tells, as the settings say."""
+    """Return what looks and tells, as the settings say; `more` are conditions of other parts."""
     urls, keys = settings.alert_webhook_urls, settings.alert_webhook_secrets
     watch = Watch(
         store,
         AlertHooks(session, urls, keys, clock, observer),
         clock,
         SystemChance(),
-        conditions_within(
-            AlertLimits(
-                silent=round(settings.alert_silent_hours * HOUR),
-                optout=round(settings.alert_optout_seconds * SECOND),
-            )
-        ),
+        {
+            **conditions_within(
+                AlertLimits(
+                    silent=round(settings.alert_silent_hours * HOUR),
+                    optout=round(settings.alert_optout_seconds * SECOND),
+                )
+            ),
+            **more,
+        },
         secrets.token_hex(8),
     )
     return Alerting(watch, store, mappings, clock, metrics, settings.alert_every_seconds)

@@ -23,6 +23,7 @@ from consent_sync.app.accounts import (
     ActitoAccounts,
     DidomiAccounts,
     actito_settings,
+    calls_a_minute,
     didomi_settings,
     owner,
 )
@@ -41,6 +42,7 @@ from consent_sync.app.database import (
 )
 from consent_sync.app.erasing import Erasing
 from consent_sync.app.fading import Fading
+from consent_sync.app.hook_watch import ALERT, HookWatch
 from consent_sync.app.inventories import Inventories
 from consent_sync.app.policies import limits_of, retry_of, rules_of
 from consent_sync.app.radar import Radar
@@ -100,7 +102,7 @@ async def build(
     # Everything this process writes is about people: nobody else on the machine may read it.
     os.umask(0o077)
     clock = clock or SystemClock()
-    metrics = Metrics(version("consent-sync"))
+    metrics = Metrics(version("consent-sync"), calls_a_minute(settings))
     store, fingerprint = await store_of(settings, clock)
     observer = LogObserver(metrics, fingerprint)
     mappings = MappingFolder(settings.mappings_dir, clock)
@@ -161,6 +163,7 @@ async def build(
         # Replicas come and go with their folders, so what one of them notes is no use to the next.
         notebook=notebook_of(settings, "recover") if _in_a_file(settings) else None,
     )
+    hooks = HookWatch(actito, settings.public_url, metrics)
     return Application(
         settings=settings,
         clock=clock,
@@ -177,7 +180,7 @@ async def build(
         replay=Replay(replay_look(settings, store, mappings), intake, clock),
         review=Review(ReviewLook(store, mappings, rules, clock), store, clock),
         dead_letters=DeadLetters(DeadLetterLook(store, mappings, rules), store, clock),
-        radar=Radar(Inventories(actito, didomi), mappings, stops, clock, metrics),
+        radar=Radar(Inventories(actito, didomi), mappings, stops, clock, metrics, hooks),
         worker=Worker(store, synchroniser, settings.turns_concurrency, observer, actito.room),
         session=session,
         recovering=recovering,
@@ -193,7 +196,16 @@ async def build(
             repairs=settings.sweep_repair,
         ),
         erasing=Erasing(erasure),
-        alerting=alerting_of(settings, store, mappings, clock, metrics, session, observer.call),
+        alerting=alerting_of(
+            settings,
+            store,
+            mappings,
+            clock,
+            metrics,
+            session,
+            observer.call,
+            {ALERT: hooks.condition},
+        ),
         fading=Fading(Retention(store, clock, round(settings.keep_contents_days * 24 * HOUR))),
         reader=None if settings.database_url == MEMORY else reader_of_database(settings),
         duty=duty,

@@ -10,6 +10,7 @@ from typing import Final, Protocol
 import structlog
 
 from consent_sync.adapters.metrics import Metrics
+from consent_sync.app.hook_watch import HookWatch
 from consent_sync.domain.inventory import Inventory, Newcomers, newcomers
 from consent_sync.domain.mapping import Mapping
 from consent_sync.ports.clock import Clock
@@ -40,12 +41,14 @@ class Radar:
         stops: LineStops,
         clock: Clock,
         metrics: Metrics,
+        hooks: HookWatch | None = None,
     ) -> None:
         self._platforms = platforms
         self._mappings = mappings
         self._stops = stops
         self._clock = clock
         self._metrics = metrics
+        self._hooks = hooks
         self._told: dict[tuple[str, str], object] = {}
 
     async def run(self, every_seconds: float) -> None:
@@ -76,6 +79,8 @@ class Radar:
             {one.name: self._stops.count(one.name) for one in mappings},
             {name: len(one) for name, one in new.items()},
         )
+        if self._hooks is not None:
+            await self._hooks.look(mappings)
 
     def _tell(self, mapping: str, inventory: Inventory, new: Newcomers) -> None:
         """Say what is new and what could not be asked, each once until it changes."""

@@ -224,6 +224,14 @@ class Declared:
         float, Spec("600", kinds.span, "after so long a waiting opt-out is an alert; 0 = never")
     ]
 
+    public_url: Annotated[
+        str,
+        Spec(
+            "",
+            kinds.web_url,
+            "address under which the platforms reach this service; webhooks lead there",
+        ),
+    ]
     allow_unauthenticated: Annotated[
         bool,
         Spec("false", kinds.truth, "true: a webhook without any secret accepts every delivery"),

@@ -36,6 +36,7 @@ from consent_sync.cli import (
     tail,
     trials,
     validate,
+    webhooks,
 )
 from consent_sync.cli.exits import FOUND_SOMETHING, WRONG_CONFIGURATION, CommandError
 from consent_sync.domain.errors import ConsentSyncError
@@ -106,6 +107,7 @@ app.command("tail")(tail.command)
 app.add_typer(events.app, name="events")
 app.add_typer(held.app, name="held")
 app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(webhooks.app, name="webhooks")
 app.command("audit")(audit.command)
 app.command("recover")(recover.command)
 app.command("sweep")(sweep.command)

@@ -19,15 +19,19 @@ if TYPE_CHECKING:
 def command(as_json: Annotated[bool, AS_JSON] = False) -> None:
     """Print how things stand; the exit code is 1 when something needs a person, 78 for a bad file."""
     from consent_sync.adapters.clock import SystemClock
+    from consent_sync.app.accounts import calls_a_minute
     from consent_sync.cli.surroundings import settings_here
     from consent_sync.web.api import status_view
 
-    now = SystemClock().now()
-    status, mappings = asyncio.run(_look(settings_here()))
+    settings, now = settings_here(), SystemClock().now()
+    status, mappings = asyncio.run(_look(settings))
+    # What a turn costs is known to the service alone: here each is reckoned with one call.
+    pace = calls_a_minute(settings)
+    backlog = status.waiting_turns * 60 / pace if pace else None
     if as_json:
-        print_json(status_view(status, now, mappings))
+        print_json(status_view(status, now, mappings, backlog))
     else:
-        _show(status, now)
+        _show(status, now, backlog)
         _show_mappings(mappings)
     if mappings.problems:
         raise typer.Exit(WRONG_CONFIGURATION)
@@ -48,7 +52,7 @@ async def _look(settings: "Settings") -> "tuple[StoreStatus, Standing]":
     return await reader.status(), standing
 
 
-def _show(status: "StoreStatus", now: Micros) -> None:
+def _show(status: "StoreStatus", now: Micros, backlog: float | None) -> None:
     show_table(
         ("side", "events", "refused", "last event (UTC)", "age"),
         [
@@ -68,6 +72,8 @@ def _show(status: "StoreStatus", now: Micros) -> None:
     waiting = status.oldest_waiting_at
     since = f", the oldest for {_age(waiting, now)}" if waiting is not None else ""
     say(f"{counted(status.waiting_turns, 'turn')} waiting{since}")
+    if backlog is not None and backlog >= 60:
+        say(f"with one call each they take {_span(round(backlog))} at the pace of Actito")
     say(f"{counted(status.retrying_turns, 'turn')} to be taken again later")
     opt_out = status.oldest_waiting_optout_at
     if opt_out is not None:
@@ -93,7 +99,10 @@ def _show_mappings(mappings: "Standing") -> None:
 def _age(at: Micros | None, now: Micros) -> str:
     if at is None:
         return "-"
-    seconds = max(0, (now - at) // SECOND)
+    return _span(max(0, (now - at) // SECOND))
+
+
+def _span(seconds: int) -> str:
     for size, word in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
         if seconds >= size:
             return counted(seconds // size, word)

@@ -47,6 +47,7 @@ class Api:
     mappings: Callable[[], Standing]
     erasure: Erasure
     erased: Callable[[], None]
+    backlog_seconds: Callable[[int], float | None]
 
     async def person(self, request: web.Request) -> web.Response:
         """Answer the state of one person; raise Problem 400, 401 or 403, or StoreError."""
@@ -63,7 +64,8 @@ class Api:
         """Answer how things stand; raise Problem 401 or 403, or StoreError."""
         self.gate.require(request, Role.VIEWER)
         status = await self.ledger.status()
-        return json_answer(status_view(status, self.clock.now(), self.mappings()))
+        backlog = self.backlog_seconds(status.waiting_turns)
+        return json_answer(status_view(status, self.clock.now(), self.mappings(), backlog))
 
     async def replay(self, request: web.Request) -> web.Response:
         """Take one event once more and answer what came of it.
@@ -109,13 +111,16 @@ def json_answer(value: object, status: int = 200) -> web.Response:
     )
 
 
-def status_view(status: StoreStatus, now: Micros, mappings: Standing) -> dict[str, object]:
+def status_view(
+    status: StoreStatus, now: Micros, mappings: Standing, backlog_seconds: float | None
+) -> dict[str, object]:
     """Return the counts and ages that operators look at; ages in seconds, null = nothing there."""
     return {
         "sides": {
             side.value: _side(status.sides.get(side, SideStatus(None, 0, 0)), now) for side in Side
         },
         "waiting_turns": status.waiting_turns,
+        "backlog_seconds": None if backlog_seconds is None else round(backlog_seconds, 3),
         "retrying_turns": status.retrying_turns,
         "oldest_waiting_age_seconds": _age(status.oldest_waiting_at, now),
         "oldest_waiting_optout_age_seconds": _age(status.oldest_waiting_optout_at, now),

@@ -296,6 +296,7 @@ _SCHEMAS: Final[Schema] = {
     "Status": _object(
         sides={"type": "object", "additionalProperties": _ref("SideStatus")},
         waiting_turns=_NUMBER,
+        backlog_seconds=_MAYBE_AGE,
         retrying_turns=_NUMBER,
         oldest_waiting_age_seconds=_MAYBE_AGE,
         oldest_waiting_optout_age_seconds=_MAYBE_AGE,

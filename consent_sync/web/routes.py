@@ -55,6 +55,7 @@ class Parts:
     mappings: Callable[[], Standing]
     erasure: Erasure
     erased: Callable[[], None]
+    backlog_seconds: Callable[[int], float | None]
     takes_webhooks: bool = True
 
 
@@ -70,6 +71,7 @@ def http_application(parts: Parts) -> web.Application:
         parts.mappings,
         parts.erasure,
         parts.erased,
+        parts.backlog_seconds,
     )
     review = ReviewApi(parts.gate, parts.review)
     letters = DeadLetterApi(parts.gate, parts.dead_letters)

@@ -89,6 +89,7 @@ def parts_of(application: Application) -> Parts:
         mappings=lambda: standing_of(application.mappings),
         erasure=application.erasing.erasure,
         erased=application.erasing.ring,
+        backlog_seconds=application.metrics.backlog_seconds,
     )
 
 

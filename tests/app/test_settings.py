@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from consent_sync.app.accounts import calls_a_minute
 from consent_sync.app.settings import (
     Address,
     ApiToken,
@@ -457,3 +458,26 @@ def test_alerts_are_never_sent_without_a_signature() -> None:
         "CONSENT_SYNC_ALERT_WEBHOOK_SECRETS: found nothing, "
         "expected a value, because CONSENT_SYNC_ALERT_WEBHOOK_URLS has one"
     ]
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ({}, 90),
+        # The same key is the same account, and is counted once.
+        ({"CONSENT_SYNC_NORTH_ACTITO_WEBHOOK_SECRETS": "a-secret"}, 90),
+        ({"CONSENT_SYNC_NORTH_ACTITO_API_KEY": "another"}, 180),
+        (
+            {
+                "CONSENT_SYNC_NORTH_ACTITO_API_KEY": "another",
+                "CONSENT_SYNC_NORTH_ACTITO_CALLS_PER_MINUTE": "0",
+            },
+            0,
+        ),
+    ],
+)
+def test_the_pace_of_all_accounts_is_added(more: dict[str, str], expected: int) -> None:
+    """An account without a limit makes it none."""
+    variables = {"CONSENT_SYNC_ACTITO_API_URL": "https://actito.example.com", **more}
+
+    assert calls_a_minute(Settings.from_variables(variables)) == expected

@@ -298,7 +298,7 @@ def test_webhooks_that_bring_nothing_are_found(
 ) -> None:
     """A webhook that is off, or that leaves out a mapped subscription, is a failure."""
     assert failed(examine(place, monkeypatch, register_badly)) == [
-        "the webhook for CREATE is switched off",
+        "the webhook for CREATE is switched off and sends no X-Webhook-Secret, so it is refused",
         "the webhook for UPDATED_SUBSCRIPTION leaves out Newsletter",
     ]
 

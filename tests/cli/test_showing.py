@@ -164,11 +164,12 @@ def test_what_is_late_held_or_failed_stands_in_the_status(capsys: Shown) -> None
         failed=3,
         persons=1,
     )
-    status._show(found, NOON)
+    status._show(found, NOON, 7_200)
     shown = capsys.readouterr().out
 
     assert "1 person known" in shown
     assert "1 turn waiting, the oldest for 1 day" in shown
+    assert "with one call each they take 2 hours at the pace of Actito" in shown
     assert "not on both sides yet waits for 1 hour" in shown
     assert "3 dead letters; `dead-letters list` shows them" in shown
     assert "never" in shown

@@ -202,6 +202,18 @@ def test_writes_verdicts_and_calls_are_counted(lines: io.StringIO) -> None:
     assert lines.getvalue().count("call_failed") == 1
 
 
+def test_the_backlog_is_reckoned_with_what_turns_cost_so_far() -> None:
+    """Calls to Actito for each turn at the pace of the account; one each before the first turn."""
+    metrics = Metrics("0", calls_per_minute=90)
+    before = metrics.backlog_seconds(900)
+    for route in ("actito profile read", "actito profile update", "didomi events"):
+        metrics.call(route, "200", 0.1)
+    metrics.turn(ADA, None, "settled")
+
+    assert (before, metrics.backlog_seconds(900)) == (600, 1200)
+    assert Metrics("0").backlog_seconds(900) is None
+
+
 def test_mappings_are_counted() -> None:
     """A mapping whose file turned bad is still in force and shown as not valid."""
     metrics = Metrics("0")

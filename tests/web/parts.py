@@ -87,6 +87,7 @@ class House:
             mappings=lambda: self.standing,
             erasure=Erasure(self.store, self.mappings, Marks(), self.didomi, actito, self.clock),
             erased=lambda: None,
+            backlog_seconds=self.metrics.backlog_seconds,
         )
 
     async def refused(self) -> list[StoredEvent]:

@@ -120,6 +120,7 @@ async def test_status_of_both_sides(client: Client, house: House) -> None:
     assert sides["didomi"]["last_event_age_seconds"] == 5.0
     assert sides["actito"]["last_event_age_seconds"] is None
     assert document["waiting_turns"] == 1
+    assert document["backlog_seconds"] is None
     assert document["mappings"] == {
         "in_force": [
             {"mapping": "brand-a", "file": "brand-a.yaml", "version": "v1", "current": True}

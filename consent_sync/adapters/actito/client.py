@@ -1,12 +1,13 @@
 """Calls Actito for one account: one token, one pace, and no 404 believed without a second look."""
 
+from collections.abc import Collection
 from collections.abc import Mapping as MappingView
 from dataclasses import dataclass
 
 from consent_sync.adapters.actito import structure, wire
 from consent_sync.adapters.actito.pacing import Pacing, SharedAs
 from consent_sync.adapters.actito.settings import ActitoSettings
-from consent_sync.adapters.actito.structure import TableCache, WebhookRegistration
+from consent_sync.adapters.actito.structure import TableCache
 from consent_sync.adapters.actito.tokens import Tokens
 from consent_sync.adapters.actito.wire import ProfileRoutes, Request, V4Routes
 from consent_sync.adapters.actito.witnesses import Witnesses
@@ -18,6 +19,7 @@ from consent_sync.domain.errors import (
     UnclearError,
 )
 from consent_sync.domain.events import ProfileMissing, ProfileReading
+from consent_sync.domain.hooks import WebhookRegistration
 from consent_sync.domain.identity import Names
 from consent_sync.domain.mapping import Mapping
 from consent_sync.domain.moments import Micros
@@ -116,19 +118,31 @@ class ActitoClient:
         """Return the tables of the mapping's entity by name, asked now; raise TemporaryError."""
         return await self._tables.tables(mapping.entity, 0)
 
-    async def webhooks(self, mapping: Mapping) -> list[WebhookRegistration]:
-        """Return the webhooks that are registered for the mapping's table."""
+    async def webhooks(
+        self, mapping: Mapping, secrets: Collection[str] = ()
+    ) -> list[WebhookRegistration]:
+        """Return the webhooks that are registered for the mapping's table.
+
+        `secrets` are those we accept, to tell whether the right one is sent.
+        """
         table_id = (await self.structure(mapping)).table_id
         found: dict[str, WebhookRegistration] = {}
         for page in range(MAX_WEBHOOK_PAGES):
             request = wire.webhooks_request(self._settings, mapping.entity, table_id, page)
-            ours, listed = structure.read_webhooks((await self._call(request)).answer, table_id)
+            answer = (await self._call(request)).answer
+            ours, listed = structure.read_webhooks(answer, table_id, secrets)
             before = len(found)
             found.update((each.id, each) for each in ours)
             # A platform that ignores the page would bring the same ones for ever.
             if listed == 0 or len(found) == before:
                 break
         return list(found.values())
+
+    async def put_webhook(self, mapping: Mapping, hook: wire.Hook, number: str = "") -> None:
+        """Register a webhook, or change the one of this number so that it is like that."""
+        table_id = (await self.structure(mapping)).table_id
+        request = wire.webhook_request(self._settings, mapping.entity, table_id, hook, number)
+        await self._write(request, urgent=False)
 
     async def check(self, entity: str = "") -> None:
         """Return when the key works and sees this entity (or any); raise CredentialError if not."""

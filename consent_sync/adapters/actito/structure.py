@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from hmac import compare_digest
 from typing import Annotated, TypeVar
 
 from pydantic import (
@@ -21,6 +21,7 @@ from pydantic.alias_generators import to_camel
 from consent_sync.adapters.actito.values import text
 from consent_sync.adapters.http import Answer, json_value
 from consent_sync.domain.errors import TemporaryError
+from consent_sync.domain.hooks import SECRET_HEADER, WebhookRegistration
 from consent_sync.domain.moments import SECOND, Micros
 from consent_sync.domain.profile import TableAttribute, TableStructure
 from consent_sync.ports.clock import Clock
@@ -78,22 +79,6 @@ class _Webhook(_Model):
     )
 
 
-@dataclass(frozen=True, slots=True)
-class WebhookRegistration:
-    """One webhook that Actito has registered for a profile table.
-
-    `fields` empty = not filtered. Of the headers only the names are kept: a value is a secret.
-    """
-
-    id: str
-    event_type: str
-    target_url: str
-    fields: tuple[str, ...]
-    headers: frozenset[str]
-    push_type: str
-    active: bool
-
-
 Listed = TypeVar("Listed")
 
 _TABLES = TypeAdapter(list[_Table])
@@ -111,8 +96,13 @@ def read_entities(answer: Answer) -> list[str]:
     return [entity.name for entity in _listed(answer, _ENTITIES)]
 
 
-def read_webhooks(answer: Answer, table_id: str) -> tuple[list[WebhookRegistration], int]:
-    """Read one page: the webhooks of this profile table, and how many of any kind were on it."""
+def read_webhooks(
+    answer: Answer, table_id: str, secrets: Collection[str] = ()
+) -> tuple[list[WebhookRegistration], int]:
+    """Read one page: the webhooks of this profile table, and how many of any kind were on it.
+
+    `secrets` are those we accept in our header.
+    """
     page = _listed(answer, _WEBHOOKS)
     ours = [
         WebhookRegistration(
@@ -123,11 +113,20 @@ def read_webhooks(answer: Answer, table_id: str) -> tuple[list[WebhookRegistrati
             headers=frozenset(each.headers or ()),
             push_type=each.webhook_push_type or "",
             active=each.is_active,
+            accepted=_accepted(each.headers or {}, secrets),
         )
         for each in page
         if each.on == "PROFILE_TABLE" and each.on_element_id == table_id
     ]
     return ours, len(page)
+
+
+def _accepted(headers: Mapping[str, JsonValue], secrets: Collection[str]) -> bool | None:
+    """Tell whether we accept the secret that is sent; None where it is hidden or there is none."""
+    shown = next((headers[name] for name in headers if name.lower() == SECRET_HEADER.lower()), None)
+    if not isinstance(shown, str) or not shown.strip("*•") or not secrets:
+        return None
+    return any(compare_digest(shown.encode(), one.encode()) for one in secrets)
 
 
 def _listed(answer: Answer, adapter: TypeAdapter[list[Listed]]) -> list[Listed]:

@@ -4,7 +4,7 @@ Single profiles go through `ProfileRoutes`, of which V4 is the version best know
 Updating a Single Profile", "Feeding your Actito Profile tables").
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Protocol
@@ -152,6 +152,39 @@ def webhooks_request(settings: ActitoSettings, entity: str, table_id: str, page:
     query = f"tableType=PROFILE_TABLE&tableId={segment(table_id)}&page={page}&pageSize=100"
     url = URL(f"{address(settings, settings.webhooks_prefix, place)}?{query}", encoded=True)
     return Request("actito webhooks", "GET", url)
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """A webhook as it ought to be; `fields` empty = not filtered."""
+
+    event: str
+    url: str
+    fields: tuple[str, ...]
+    header: str
+    secret: str = field(repr=False)
+
+
+def webhook_request(
+    settings: ActitoSettings, entity: str, table_id: str, hook: Hook, number: str
+) -> Request:
+    """Build the making of a webhook, or the change of the one of this number, with all fields."""
+    place = f"v4/entity/{segment(entity)}/webhookSubscription"
+    if number:
+        place = f"{place}/{segment(number)}"
+    body = {
+        "on": "PROFILE_TABLE",
+        "onElementId": table_id,
+        "eventType": hook.event,
+        "onFields": list(hook.fields),
+        "targetUrl": hook.url,
+        "headers": {hook.header: hook.secret},
+        "webhookPushType": "ONE_BY_ONE",
+        "isActive": True,
+    }
+    url = URL(address(settings, settings.webhooks_prefix, place), encoded=True)
+    name, method = ("actito webhook change", "PUT") if number else ("actito webhook make", "POST")
+    return Request(name, method, url, orjson.dumps(body), write=True)
 
 
 def address(settings: ActitoSettings, prefix: str, place: str) -> str:

@@ -1,19 +1,15 @@
 """What the doctor asks Actito: does the key work, does the table fit the mapping, are we called?"""
 
 from collections.abc import AsyncIterator, Iterator, Sequence
-from typing import Final
 
 from consent_sync.adapters.actito.client import ActitoClient
-from consent_sync.adapters.actito.structure import WebhookRegistration
 from consent_sync.adapters.mapping_files.problems import nearest_word
 from consent_sync.cli.doctor.finding import Finding, fail, ok, warn
 from consent_sync.domain.attributes import missing_mandatory
 from consent_sync.domain.errors import ConsentSyncError
+from consent_sync.domain.hooks import NEEDED_EVENTS, WebhookRegistration, hook_faults
 from consent_sync.domain.mapping import Mapping
 from consent_sync.domain.profile import TableStructure
-
-NEEDED_EVENTS: Final = ("CREATE", "UPDATED_SUBSCRIPTION")
-SECRET_HEADER: Final = "x-webhook-secret"
 
 
 async def actito_findings(client: ActitoClient, mapping: Mapping) -> AsyncIterator[Finding]:
@@ -86,33 +82,10 @@ def _mandatory(what: str, table: TableStructure, mapping: Mapping) -> Iterator[F
 def _webhooks(
     what: str, listed: Sequence[WebhookRegistration], mapping: Mapping
 ) -> Iterator[Finding]:
-    path = f"/webhooks/actito/{mapping.name}"
-    ours = [one for one in listed if one.target_url.rstrip("/").endswith(path)]
+    faults = {fault.event: fault for fault in hook_faults(mapping, listed)}
     for event in NEEDED_EVENTS:
-        of_event = [one for one in ours if one.event_type == event]
-        if not of_event:
-            said = f"no webhook for {event} on this table ends in {path}"
-            yield fail(what, said, f"register one for {event}, with the secret as a header")
-        elif not any(one.active for one in of_event):
-            yield fail(what, f"the webhook for {event} is switched off", "activate it in Actito")
-        elif not any(SECRET_HEADER in map(str.lower, one.headers) for one in of_event):
-            said = f"the webhook for {event} sends no X-Webhook-Secret, so it is refused"
-            yield fail(what, said, "give it the header")
+        fault = faults.get(event)
+        if fault is None:
+            yield ok(what, f"the webhook for {event} is registered and active")
         else:
-            yield from _fields(what, event, of_event, mapping)
-
-
-def _fields(
-    what: str, event: str, registered: Sequence[WebhookRegistration], mapping: Mapping
-) -> Iterator[Finding]:
-    """Say whether a filter on fields keeps mapped subscriptions from us."""
-    if event == "CREATE" or any(not one.fields for one in registered):
-        yield ok(what, f"the webhook for {event} is registered and active")
-        return
-    seen = {field for one in registered for field in one.fields}
-    lost = sorted(line.id for line in mapping.lines if line.id not in seen)
-    if lost:
-        said = f"the webhook for {event} leaves out {', '.join(lost)}"
-        yield fail(what, said, "add them to its fields, or remove the fields")
-    else:
-        yield ok(what, f"the webhook for {event} is registered and active")
+            yield fail(what, fault.words, "let `consent-sync webhooks install` put it right")

@@ -1,12 +1,13 @@
 """Reading and writing profiles of the simulated Actito."""
 
 import asyncio
+from dataclasses import replace
 
 import orjson
 import pytest
 
 from consent_sync.adapters.actito.client import ActitoClient
-from consent_sync.adapters.actito.structure import WebhookRegistration
+from consent_sync.adapters.actito.wire import Hook
 from consent_sync.domain.errors import (
     AbsentError,
     CredentialError,
@@ -14,6 +15,7 @@ from consent_sync.domain.errors import (
     TemporaryError,
 )
 from consent_sync.domain.events import ProfileMissing, ProfileReading
+from consent_sync.domain.hooks import WebhookRegistration
 from consent_sync.domain.identity import Names
 from consent_sync.domain.moments import SECOND
 from consent_sync.domain.profile import TableAttribute
@@ -302,6 +304,22 @@ async def test_registered_webhooks(
         active=False,
     )
     assert "fake-secret" not in repr(found)
+
+
+async def test_a_webhook_is_made_and_changed(actito: ActitoSimulator, client: ActitoClient) -> None:
+    """What was made is changed as a whole, switched on and with our secret."""
+    hook = Hook("CREATE", "https://old.example.com/hook", (), "X-Webhook-Secret", "fake-secret")
+    await client.put_webhook(mapping(), hook)
+    [made] = await client.webhooks(mapping(), ["fake-secret"])
+    actito.webhooks.update("acme", made.id, {"isActive": False, "headers": {}})
+    changed = replace(hook, url="https://new.example.com/hook", secret="fake-new-secret")
+    await client.put_webhook(mapping(), changed, made.id)
+    [found] = await client.webhooks(mapping(), ["fake-secret"])
+
+    assert (made.target_url, made.accepted, made.active) == (hook.url, True, True)
+    assert (found.id, found.target_url, found.accepted) == (made.id, changed.url, False)
+    assert found.active
+    assert "fake-secret" not in repr(hook)
 
 
 async def test_webhooks_on_many_pages(actito: ActitoSimulator, client: ActitoClient) -> None:
