@@ -38,6 +38,11 @@ class Batch:
         """Whether nothing has to be asked of the database."""
         return not self._events
 
+    @property
+    def all(self) -> range:
+        """The places of everything in the statement."""
+        return range(1, len(self._events) + 1)
+
     def values(self, marks: Marks) -> dict[str, Any]:
         """Return the values of the statement `accept`."""
         events, links = self._events, self._links

@@ -124,7 +124,7 @@ class Opened:
         # Asked again after a broken connection: what had landed counts as a duplicate then.
         [[places]] = await repeated(lambda: self.work.rows("accept", values), twice=True)
         self.bell.set()
-        return batch.answers(places)
+        return batch.answers(batch.all if places is None else places)
 
     async def _announce(self, starts: Sequence[Start]) -> list[StoreError | None]:
         asked_at = elapsed_seconds()

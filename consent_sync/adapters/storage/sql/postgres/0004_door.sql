@@ -22,57 +22,46 @@ BEGIN
 END
 $$;
 
--- Let events wait for persons, and make their turns due. `people` is how many of them nobody had
--- named before, `waiting` for how many nothing waited.
+-- Let events wait for persons, and make their turns due; return how many of the persons nobody had
+-- named before, and for how many nothing waited. A link says which event names whom.
 CREATE FUNCTION consent_sync.let_wait(
-    events bigint[], moments bigint[], repeat_keys bytea[],
-    keys bytea[], mappings bytea[], persons bytea[], urgencies bigint[],
-    OUT people bigint, OUT waiting bigint
+    numbers bigint[], moments bigint[], repeat_keys bytea[],
+    link_places bigint[], link_keys bytea[], link_mappings bytea[], link_persons bytea[],
+    link_urgencies bigint[]
 )
+RETURNS bigint[]
 LANGUAGE plpgsql
 AS $$
 DECLARE
     moment constant bigint := consent_sync.now_micros();
-    named bytea[];
-    places bigint[];
-    many integer[];
-    hurries bigint[];
+    counts bigint[];
 BEGIN
-    WITH born AS (
+    WITH links AS MATERIALIZED (
+        SELECT nextval('consent_sync.item_id') AS id, l.*
+        FROM unnest(link_places, link_keys, link_mappings, link_persons, link_urgencies)
+            AS l (place, key, mapping, person, urgency)
+    ),
+    born AS (
         INSERT INTO consent_sync.person (key, mapping, person)
-        SELECT DISTINCT ON (g.key) g.key, g.mapping, g.person
-        FROM unnest(keys, mappings, persons) AS g (key, mapping, person)
-        ORDER BY g.key
+        SELECT DISTINCT ON (l.key) l.key, l.mapping, l.person FROM links AS l ORDER BY l.key
         ON CONFLICT (key) DO NOTHING
         RETURNING person.person
-    )
-    SELECT count(*) INTO people FROM born WHERE substr(born.person, 1, 1) <> '\x00';
-
-    WITH waits AS (
-        INSERT INTO consent_sync.item (event, person, received_at, repeat_key)
-        SELECT g.event, g.key, g.moment, g.repeat_key
-        FROM unnest(events, keys, moments, repeat_keys)
-            WITH ORDINALITY AS g (event, key, moment, repeat_key, n)
-        ORDER BY g.n
-        RETURNING item.id, item.person
     ),
-    arrivals AS (
-        SELECT waits.person, min(waits.id) AS place, count(*) AS many FROM waits GROUP BY waits.person
-    )
-    SELECT array_agg(a.person ORDER BY a.person), array_agg(a.place ORDER BY a.person),
-        array_agg(a.many ORDER BY a.person)
-    INTO named, places, many
-    FROM arrivals AS a;
-
-    hurries := ARRAY(
-        SELECT min(g.urgency) FROM unnest(keys, urgencies) AS g (key, urgency)
-        GROUP BY g.key ORDER BY g.key
-    );
-    WITH lanes AS (
+    waits AS (
+        INSERT INTO consent_sync.item (id, event, person, received_at, repeat_key)
+        SELECT l.id, numbers[l.place], l.key, moments[l.place], repeat_keys[l.place]
+        FROM links AS l
+    ),
+    arrivals AS MATERIALIZED (
+        SELECT l.key, min(l.id) AS place, count(*) AS many, min(l.urgency) AS urgency
+        FROM links AS l GROUP BY l.key
+    ),
+    lanes AS (
         INSERT INTO consent_sync.lane (person, next_at, place, pending, arrived, urgency)
-        SELECT g.person, moment, g.place, g.many, g.many, g.urgency
-        FROM unnest(named, places, many, hurries) AS g (person, place, many, urgency)
+        SELECT a.key, moment, a.place, a.many, a.many, a.urgency FROM arrivals AS a ORDER BY a.key
         ON CONFLICT (person) DO UPDATE SET
+            -- Which also shows below whether anything waited before.
+            place = CASE WHEN lane.pending = 0 THEN excluded.place ELSE lane.place END,
             urgency = least(lane.urgency, excluded.urgency),
             pending = lane.pending + excluded.pending,
             arrived = lane.arrived + excluded.arrived,
@@ -80,17 +69,21 @@ BEGIN
                 WHEN lane.fence IS NULL THEN least(lane.next_at, excluded.next_at)
                 ELSE lane.next_at
             END
-        RETURNING lane.pending
-    ),
-    -- One after the other, as they were given.
-    numbered AS (SELECT lanes.pending, row_number() OVER () AS n FROM lanes)
-    SELECT count(*) INTO waiting FROM numbered WHERE numbered.pending = many[numbered.n];
+        RETURNING lane.place
+    )
+    SELECT ARRAY[
+        (SELECT count(*) FROM born AS b WHERE substr(b.person, 1, 1) <> '\x00'),
+        (SELECT count(*) FROM lanes WHERE lanes.place IN (SELECT a.place FROM arrivals AS a))
+    ]
+    INTO counts;
+    RETURN counts;
 END
 $$;
 
 -- Store what is new, let it wait for its persons, and make their turns due; return the places of
--- what is new. `asks` marks an event that is new only if one of its persons has no equal one waiting
--- untaken. A link says which event names whom, and with which tombstones that person is kept out.
+-- what is new, or nothing when all of it is. `asks` marks an event that is new only if one of its
+-- persons has no equal one waiting untaken. A link says which event names whom, and with which
+-- tombstones that person is kept out.
 CREATE FUNCTION consent_sync.accept(
     sources text[], mappings bytea[], types bytea[], moments bigint[],
     keys bytea[], repeat_keys bytea[], asks boolean[], bodies bytea[],
@@ -110,18 +103,30 @@ DECLARE
     -- Before the first look at the tombstones: an erasure waits until all transactions with a lower
     -- number than its own have ended.
     own_number constant xid8 := pg_current_xact_id();
+    some_barred boolean;
     emptied bigint[] := '{}';
-    lacking bigint[] := '{}';
+    lacking bigint[];
     numbers bigint[];
     stored bigint[];
+    names text[];
     fresh bigint[];
-    people bigint := 0;
-    waiting bigint := 0;
+    counts bigint[] := '{0, 0}';
+    nothing text;
 BEGIN
-    IF EXISTS (
-        SELECT FROM consent_sync.tombstone
-        WHERE mark = ANY(link_everywhere || link_own) AND lifted_at IS NULL
-    ) THEN
+    -- Few statements: each costs about as much as storing an event.
+    SELECT
+        EXISTS (
+            SELECT FROM consent_sync.tombstone
+            WHERE mark = ANY(link_everywhere || link_own) AND lifted_at IS NULL
+        ),
+        CASE WHEN NOT (
+            true = ANY(asks)
+            OR EXISTS (SELECT FROM consent_sync.event WHERE event.key = ANY(keys))
+            OR EXISTS (SELECT FROM consent_sync.seen WHERE seen.key = ANY(keys))
+        ) THEN ARRAY(SELECT nextval('consent_sync.event_id') FROM unnest(asks)) END
+    INTO some_barred, numbers;
+
+    IF some_barred THEN
         -- Events about nobody but the erased are kept without what they say.
         WITH named AS MATERIALIZED (
             SELECT l.*, EXISTS (
@@ -146,7 +151,7 @@ BEGIN
         FROM named AS l;
     END IF;
 
-    IF true = ANY(asks) THEN
+    IF numbers IS NULL THEN
         lacking := emptied || ARRAY(
             SELECT l.n
             FROM unnest(link_places, link_asks, link_keys) AS l (n, asks, key)
@@ -156,12 +161,18 @@ BEGIN
                 AND item.person = l.key AND item.id > coalesce(lane.taken, 0)
             )
         );
+        numbers := ARRAY(
+            SELECT CASE
+                WHEN CASE
+                    WHEN a.asks THEN a.n = ANY(lacking)
+                    ELSE NOT EXISTS (SELECT FROM consent_sync.event WHERE event.key = a.key)
+                        AND NOT EXISTS (SELECT FROM consent_sync.seen WHERE seen.key = a.key)
+                END THEN nextval('consent_sync.event_id')
+            END
+            FROM unnest(asks, keys) WITH ORDINALITY AS a (asks, key, n)
+        );
     END IF;
 
-    numbers := ARRAY(
-        SELECT CASE WHEN NOT a.asks OR a.n = ANY(lacking) THEN nextval('consent_sync.event_id') END
-        FROM unnest(asks) WITH ORDINALITY AS a (asks, n)
-    );
     WITH kept AS (
         INSERT INTO consent_sync.event (id, source, mapping, type, received_at, key, problem, body)
         SELECT
@@ -170,23 +181,21 @@ BEGIN
             CASE WHEN g.n = ANY(emptied) THEN '' ELSE g.body END
         FROM unnest(numbers, sources, mappings, types, moments, keys, bodies)
             WITH ORDINALITY AS g (id, source, mapping, type, moment, key, body, n)
-        WHERE g.id IS NOT NULL AND (
-            g.key IS NULL OR NOT EXISTS (SELECT FROM consent_sync.seen WHERE seen.key = g.key)
-        )
+        WHERE g.id IS NOT NULL
         -- In one order everywhere, or two replicas that get the same events wait for each other.
         ORDER BY g.key
+        -- Another replica may store the same at this moment.
         ON CONFLICT (key) DO NOTHING
-        RETURNING event.id
+        RETURNING event.id, event.source
     )
-    SELECT coalesce(array_agg(kept.id), '{}') INTO stored FROM kept;
+    SELECT coalesce(array_agg(kept.id), '{}'), coalesce(array_agg('events:' || kept.source), '{}')
+    INTO stored, names
+    FROM kept;
 
-    fresh := ARRAY(
-        SELECT g.n FROM unnest(numbers) WITH ORDINALITY AS g (id, n) WHERE g.id = ANY(stored)
-    );
-    IF cardinality(fresh) = 0 THEN
-        RETURN fresh;
-    END IF;
-    IF cardinality(fresh) < cardinality(numbers) THEN
+    IF cardinality(stored) < cardinality(numbers) THEN
+        fresh := ARRAY(
+            SELECT g.n FROM unnest(numbers) WITH ORDINALITY AS g (id, n) WHERE g.id = ANY(stored)
+        );
         SELECT
             coalesce(array_agg(l.n ORDER BY l.place), '{}'),
             coalesce(array_agg(l.key ORDER BY l.place), '{}'),
@@ -199,17 +208,14 @@ BEGIN
         WHERE l.n = ANY(fresh);
     END IF;
     IF cardinality(link_places) > 0 THEN
-        SELECT w.people, w.waiting INTO people, waiting
-        FROM consent_sync.let_wait(
-            ARRAY(SELECT numbers[n] FROM unnest(link_places) AS l (n)),
-            ARRAY(SELECT moments[n] FROM unnest(link_places) AS l (n)),
-            ARRAY(SELECT repeat_keys[n] FROM unnest(link_places) AS l (n)),
-            link_keys, link_mappings, link_persons, link_urgencies
-        ) AS w;
+        counts := consent_sync.let_wait(
+            numbers, moments, repeat_keys,
+            link_places, link_keys, link_mappings, link_persons, link_urgencies
+        );
     END IF;
-    PERFORM consent_sync.count_up(
-        ARRAY['persons', 'waiting'] || ARRAY(SELECT 'events:' || sources[n] FROM unnest(fresh) AS f (n)),
-        ARRAY[people, waiting] || array_fill(1::bigint, ARRAY[cardinality(fresh)])
+    nothing := consent_sync.count_up(
+        names || ARRAY['persons', 'waiting'],
+        array_fill(1::bigint, ARRAY[cardinality(stored)]) || counts
     );
     RETURN fresh;
 END
@@ -231,8 +237,7 @@ DECLARE
     origin text;
     was integer;
     again bigint;
-    people bigint;
-    waiting bigint;
+    counts bigint[];
 BEGIN
     SELECT event.source, event.status INTO origin, was
     FROM consent_sync.event WHERE event.id = number FOR UPDATE;
@@ -255,18 +260,16 @@ BEGIN
     AND NOT EXISTS (
         SELECT FROM consent_sync.item WHERE item.event = number AND item.person = l.key
     );
-    SELECT w.people, w.waiting INTO people, waiting
-    FROM consent_sync.let_wait(
-        array_fill(number, ARRAY[cardinality(link_keys)]),
-        array_fill(moment, ARRAY[cardinality(link_keys)]),
-        array_fill(NULL::bytea, ARRAY[cardinality(link_keys)]),
+    counts := consent_sync.let_wait(
+        ARRAY[number], ARRAY[moment], ARRAY[NULL::bytea],
+        array_fill(1::bigint, ARRAY[cardinality(link_keys)]),
         link_keys, link_mappings, link_persons,
         -- Nobody has judged it, so it counts as an opt-out.
         array_fill(0::bigint, ARRAY[cardinality(link_keys)])
-    ) AS w;
+    );
     PERFORM consent_sync.count_up(
         ARRAY['events:' || origin, 'refused:' || origin, 'persons', 'waiting'],
-        ARRAY[again, -again, people, waiting]
+        ARRAY[again, -again] || counts
     );
     RETURN true;
 END

@@ -3,7 +3,7 @@
 -- holds no lock. Rows of lanes are locked in the order of their persons, everywhere.
 
 -- name: accept
--- Store what is new and let it wait for its persons; the places of what is new.
+-- Store what is new and let it wait for its persons; the places of what is new, or nothing for all.
 SELECT consent_sync.accept(
     %(source)s, %(mapping)s, %(type)s, %(at)s, %(key)s, %(repeat_key)s, %(asks)s, %(body)s,
     %(link_n)s, %(link_asks)s, %(link_key)s,
