@@ -95,6 +95,10 @@ class ActitoAccounts(Accounts[ActitoClient]):
         """Create a profile."""
         return await self.of(mapping).create(mapping, key, change)
 
+    async def delete(self, mapping: Mapping, key: str) -> None:
+        """Delete a profile."""
+        await self.of(mapping).delete(mapping, key)
+
     async def structure(self, mapping: Mapping) -> TableStructure:
         """Return the profile table's structure."""
         return await self.of(mapping).structure(mapping)
@@ -123,6 +127,10 @@ class DidomiAccounts(Accounts[DidomiClient]):
     async def send_events(self, mapping: Mapping, drafts: Sequence[ConsentDraft]) -> None:
         """Create these events."""
         await self.of(mapping).send_events(mapping, drafts)
+
+    async def delete_user(self, mapping: Mapping, ouid: str) -> None:
+        """Delete every record of one organisation user id."""
+        await self.of(mapping).delete_user(mapping, ouid)
 
     async def list_users(self, mapping: Mapping, cursor: str | None) -> UserList:
         """Return a page of all users."""

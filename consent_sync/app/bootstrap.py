@@ -44,13 +44,12 @@ from consent_sync.app.erasing import Erasing
 from consent_sync.app.fading import Fading
 from consent_sync.app.hook_watch import ALERT, HookWatch
 from consent_sync.app.inventories import Inventories
-from consent_sync.app.policies import limits_of, retry_of, rules_of
+from consent_sync.app.policies import departures_of, limits_of, retry_of, rules_of
 from consent_sync.app.radar import Radar
 from consent_sync.app.recovering import Recovering
 from consent_sync.app.settings import Settings
 from consent_sync.app.sweeping import Sweeping
 from consent_sync.app.trials import TrialGate
-from consent_sync.domain.erasure import DeletionPolicy
 from consent_sync.domain.mapping import Mapping
 from consent_sync.domain.moments import HOUR, SECOND
 from consent_sync.ports.clock import Clock
@@ -126,6 +125,7 @@ async def build(
         clock,
         tombstone_list(settings),
     )
+    erasing = Erasing(erasure)
     synchroniser = Synchroniser(
         mappings=mappings,
         profiles=actito,
@@ -139,8 +139,8 @@ async def build(
         retry=retry_of(settings),
         index=index,
         observer=observer,
-        deletion=DeletionPolicy(settings.deletion_policy),
-        forget=erasure.forget,
+        departures=departures_of(settings, mappings),
+        forget=erasing.forget,
         account_of=lambda mapping: owner(settings, mapping.account),
         stops=stops,
         guard=Guard(limits_of(settings)),
@@ -195,7 +195,7 @@ async def build(
             every=round(settings.sweep_every_hours * HOUR),
             repairs=settings.sweep_repair,
         ),
-        erasing=Erasing(erasure),
+        erasing=erasing,
         alerting=alerting_of(
             settings,
             store,

@@ -6,7 +6,10 @@ from typing import Final
 
 import structlog
 
+from consent_sync.domain.erasure import DeletionPolicy
 from consent_sync.domain.errors import ConsentSyncError
+from consent_sync.domain.identity import Subject
+from consent_sync.domain.state import PersonState
 from consent_sync.services.erasure import Erasure
 
 PAUSE_SECONDS: Final = 300.0
@@ -34,6 +37,13 @@ class Erasing:
     def ring(self) -> None:
         """Somebody was erased: search."""
         self._bell.set()
+
+    async def forget(
+        self, subject: Subject, state: PersonState, policy: DeletionPolicy, cause: str
+    ) -> None:
+        """Erase a person in one mapping, and search what else names them; raise StoreError."""
+        await self.erasure.forget(subject, state, policy, cause)
+        self.ring()
 
     async def stop(self) -> None:
         """Stop; the next start searches from the beginning."""

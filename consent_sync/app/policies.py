@@ -1,9 +1,13 @@
-"""What the settings say about rules, guards and retries, in the domain's terms and units."""
+"""What the settings say about rules, guards, deletions and retries, in the domain's terms and units."""
 
 from consent_sync.app.settings import Settings
+from consent_sync.domain.erasure import DeletionPolicy
+from consent_sync.domain.mapping import Mapping
 from consent_sync.domain.moments import HOUR, SECOND, Micros
 from consent_sync.domain.retry import RetryPolicy
 from consent_sync.domain.rules import Rules
+from consent_sync.ports.mappings import MappingSource
+from consent_sync.services.deletion import DeletionPace, Departures
 from consent_sync.services.guard import Limits
 
 
@@ -24,6 +28,22 @@ def limits_of(settings: Settings) -> Limits:
         created=settings.guard_created_profiles,
         window=_micros(settings.guard_window_seconds),
         changes=settings.guard_changes_an_hour,
+    )
+
+
+def departures_of(settings: Settings, mappings: MappingSource) -> Departures:
+    """Return what a deletion on one side means for the other one."""
+
+    def shared(mapping: Mapping) -> bool:
+        here = mapping.place
+        there = [one.place for one in mappings.current().values() if one.place != here]
+        return any(one.didomi == here.didomi or one.actito == here.actito for one in there)
+
+    return Departures(
+        user=DeletionPolicy(settings.deletion_policy),
+        profile=DeletionPolicy(settings.actito_deletion_policy),
+        pace=DeletionPace(settings.deletions_an_hour),
+        shared=shared,
     )
 
 

@@ -265,9 +265,21 @@ class Declared:
         str,
         Spec(
             "keep",
-            kinds.one_of("keep", "opt-out"),
-            "what a user deleted in Didomi means for Actito: keep or opt-out",
+            kinds.one_of("keep", "opt-out", "delete"),
+            "what a user deleted in Didomi means for Actito: keep, opt-out or delete",
         ),
+    ]
+    actito_deletion_policy: Annotated[
+        str,
+        Spec(
+            "keep",
+            kinds.one_of("keep", "opt-out", "delete"),
+            "what a profile deleted in Actito means for Didomi: keep, opt-out or delete",
+        ),
+    ]
+    deletions_an_hour: Annotated[
+        int,
+        Spec("20", kinds.whole, "how many such deletions are made an hour at most; 0 = any number"),
     ]
     log_format: Annotated[
         str,

@@ -86,6 +86,7 @@ def _names(statements: list[Statement]) -> str:
 _TITLES: Final[dict[Source, str]] = {
     **{side: side.value.capitalize() for side in Side},
     Desk.FILE: "a loaded file",
+    Desk.OPERATOR: "an erasure",
 }
 
 

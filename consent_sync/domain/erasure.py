@@ -15,6 +15,15 @@ EVERYWHERE: Final = ""
 ERASED: Final = "erased"
 """What stands beside a stored event whose content was removed with its person."""
 
+BY_COMMAND: Final = "command"
+"""The cause of an erasure that somebody asked this program for."""
+
+BY_DELETION: Final = "user.deleted"
+"""The cause of an erasure that Didomi told of."""
+
+BY_PROFILE: Final = "profile.deleted"
+"""The cause of an erasure because the profile is gone from Actito."""
+
 EXPIRED: Final = "expired"
 """What stands beside an accepted event whose content has outlived its time."""
 
@@ -26,6 +35,7 @@ class DeletionPolicy(StrEnum):
 
     KEEP = "keep"
     OPT_OUT = "opt-out"
+    DELETE = "delete"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from consent_sync.domain.consent import Choice, ConsentTree
+from consent_sync.domain.erasure import DeletionPolicy
 from consent_sync.domain.identity import Names
 from consent_sync.domain.moments import Micros
 
@@ -109,6 +110,14 @@ class DeadLetterWord:
 
 
 @dataclass(frozen=True, slots=True)
+class ErasureWord:
+    """Somebody asked for an erasure that deals with the sides first, as the policy says."""
+
+    by: str
+    policy: DeletionPolicy
+
+
+@dataclass(frozen=True, slots=True)
 class LoadedChoices:
     """One row of a loaded file: what somebody chose, per line, in `(not_before, not_after]`.
 
@@ -127,7 +136,15 @@ class Item:
 
     id: int
     received_at: Micros
-    content: DidomiItem | ProfileHint | UnknownItem | OperatorWord | DeadLetterWord | LoadedChoices
+    content: (
+        DidomiItem
+        | ProfileHint
+        | UnknownItem
+        | OperatorWord
+        | DeadLetterWord
+        | ErasureWord
+        | LoadedChoices
+    )
 
 
 @dataclass(frozen=True, slots=True)

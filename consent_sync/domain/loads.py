@@ -27,7 +27,7 @@ from consent_sync.domain.lines import Context, line_state
 from consent_sync.domain.loaded import fold_loaded
 from consent_sync.domain.mapping import Line, Mapping
 from consent_sync.domain.plan import Plan, plan_changes
-from consent_sync.domain.several import fold_profiles
+from consent_sync.domain.several import choice_in, fold_profiles, profiles_in
 from consent_sync.domain.state import PersonState
 from consent_sync.domain.translate import choice_at, choice_from_subscription
 from consent_sync.domain.values import replaced
@@ -122,11 +122,7 @@ def _held(line: Line, sides: Sides, mapping: Mapping) -> list[Choice]:
     if not held and mapping.create_in_didomi:
         held.append(Choice.NONE)
     if isinstance(sides.actito, ProfileReading):
-        subscribed = sides.actito.subscriptions.get(line.id)
-        unset = subscribed is None
-        held.append(
-            Choice.NONE if unset else choice_from_subscription(line, subscribed=bool(subscribed))
-        )
+        held += [choice_in(line, one) for one in profiles_in(sides.actito)]
     elif mapping.upsert_mode:
         held.append(Choice.NONE)
     return held

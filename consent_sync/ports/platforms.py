@@ -64,6 +64,10 @@ class ProfilePlatform(Protocol):
         """Create a profile and return its number (may be empty); raise PermanentError (400, 409) when it exists or is not acceptable."""
         ...
 
+    async def delete(self, mapping: Mapping, key: str) -> None:
+        """Delete a profile for good; return when it is gone, also when it was gone before."""
+        ...
+
     async def structure(self, mapping: Mapping) -> TableStructure:
         """Return the profile table's structure, cached with expiry."""
         ...
@@ -80,4 +84,11 @@ class ConsentPlatform(Protocol):
 
     async def send_events(self, mapping: Mapping, drafts: Sequence[ConsentDraft]) -> None:
         """Create these events (1 to 100); one that exists already with our id counts as created."""
+        ...
+
+    async def delete_user(self, mapping: Mapping, ouid: str) -> None:
+        """Delete every record of exactly this organisation user id, with its events, for good.
+
+        Returns when none is left; raises TemporaryError when one is still shown.
+        """
         ...

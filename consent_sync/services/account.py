@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from consent_sync.domain.confirmation import shown_nowhere
 from consent_sync.domain.consent import Choice
 from consent_sync.domain.desired import desired_choice
+from consent_sync.domain.erasure import DeletionPolicy
 from consent_sync.domain.errors import TemporaryError
 from consent_sync.domain.lines import line_state
 from consent_sync.domain.moments import Micros
@@ -27,6 +28,7 @@ class Taken:
     touched: frozenset[str] = frozenset()
     open: bool = False
     deletion: bool = False
+    asked: DeletionPolicy | None = None
 
 
 @dataclass(frozen=True, slots=True)

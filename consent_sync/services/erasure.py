@@ -4,12 +4,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from consent_sync.domain.erasure import EVERYWHERE, DeletionPolicy, Marks
+from consent_sync.domain.erasure import (
+    BY_COMMAND,
+    BY_DELETION,
+    EVERYWHERE,
+    DeletionPolicy,
+    Marks,
+)
 from consent_sync.domain.errors import RefusedError, StoreError
+from consent_sync.domain.events import ErasureWord
 from consent_sync.domain.identity import (
     Desk,
     Side,
     Subject,
+    is_stand_in,
     person_from_actito_key,
     person_from_ouid,
     unresolved_person,
@@ -22,15 +30,9 @@ from consent_sync.ports.clock import Clock
 from consent_sync.ports.graves import Burial, Grave, GraveList, Graves, Removed
 from consent_sync.ports.mappings import MappingSource
 from consent_sync.ports.receiver import ActitoReceiver, Arrival, DidomiReceiver
-from consent_sync.ports.store import Ledger, StoredEvent
+from consent_sync.ports.store import Inbox, Ledger, StoredEvent
 from consent_sync.services.intake import everywhere, owners_of_row
-from consent_sync.services.words import person_of
-
-BY_COMMAND: Final = "command"
-"""The cause of an erasure that somebody asked this program for."""
-
-BY_DELETION: Final = "user.deleted"
-"""The cause of an erasure that Didomi told of."""
+from consent_sync.services.words import LEAVES, person_of, word_event
 
 _WITNESS: Final = "key"
 _NAMES: Final = 2_000
@@ -41,11 +43,15 @@ _RECORDS: Final = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What an erasure would remove, and since when the person is erased already."""
+    """What an erasure would remove, and since when the person is erased already.
+
+    `leaving` counts mappings in which the other side is still dealt with before.
+    """
 
     persons: int
     waiting: int
     records: int
+    leaving: int
     erased_at: Micros | None
     cleared_at: Micros | None
 
@@ -58,7 +64,7 @@ class Known(Ledger, Protocol):
         ...
 
 
-class Buried(Ledger, Graves, Protocol):
+class Buried(Inbox, Ledger, Graves, Protocol):
     """The store as an erasure needs it."""
 
 
@@ -74,15 +80,22 @@ class ErasureLook:
         """Return what an erasure of this person would remove; raise RefusedError or StoreError."""
         subjects, spellings = await self.whom(person)
         known = await self.ledger.states(subjects)
-        waiting = [len(await self.ledger.waiting(one)) for one in subjects]
+        items = [await self.ledger.waiting(one) for one in subjects]
         records = [len(await self.ledger.timeline(one, _RECORDS)) for one in subjects]
         graves = await self.ledger.graves(self.all_marks(spellings))
         buried = [one for one in graves if one.lifted_at is None]
         cleared = [one.cleared_at for one in buried]
         return Found(
-            sum(one in known or bool(items) for one, items in zip(subjects, waiting, strict=True)),
-            sum(waiting),
+            len(
+                {
+                    one.mapping
+                    for one, here in zip(subjects, items, strict=True)
+                    if one in known or here
+                }
+            ),
+            sum(len(one) for one in items),
             sum(records),
+            sum(any(item.event.type == LEAVES for item in one) for one in items),
             min((one.at for one in buried), default=None),
             max((at for at in cleared if at is not None), default=None)
             if None not in cleared
@@ -162,16 +175,51 @@ class Erasure:
         await self._note([self.marks.witness, *marks])
         return removed
 
-    async def forget(self, subject: Subject, state: PersonState, policy: DeletionPolicy) -> None:
-        """Erase a person in one mapping, because Didomi has deleted them; raise StoreError."""
+    async def ask(self, person: str, policy: DeletionPolicy, by: str) -> int:
+        """Let a person leave the sides first, in their turns, and be erased then.
+
+        Returns in how many mappings; nobody brings them back meanwhile. Raises RefusedError or
+        StoreError.
+        """
+        subjects, spellings = await self._look().whom(person)
+        known = await self.store.states(subjects)
+        # A stand-in is nobody with sides of their own.
+        people = [one for one in subjects if not is_stand_in(one.person)]
+        chosen = [one for one in people if one in known]
+        missed = self.mappings.current().keys() - {one.mapping for one in chosen}
+        # Whom a mapping has never met may be known to its sides all the same.
+        chosen += [next(one for one in people if one.mapping == name) for name in sorted(missed)]
+        now = self.clock.now()
+        word = ErasureWord(by, policy)
+        await self.store.accept([word_event(one, LEAVES, word, now) for one in chosen])
+        marks = self.marks.of(EVERYWHERE, spellings)
+        await self.store.bury(Burial((self.marks.witness,), (), now, _WITNESS, "-"))
+        await self.store.bury(Burial(marks, (), now, BY_COMMAND, policy.value))
+        await self._note([self.marks.witness, *marks])
+        return len([one for one in chosen if await self._leaving(one)])
+
+    async def _leaving(self, subject: Subject) -> bool:
+        waiting = await self.store.waiting(subject)
+        return any(item.event.type == LEAVES for item in waiting)
+
+    async def forget(
+        self,
+        subject: Subject,
+        state: PersonState,
+        policy: DeletionPolicy,
+        cause: str = BY_DELETION,
+    ) -> None:
+        """Erase a person in one mapping, once the other side is dealt with; raise StoreError."""
         subjects, spellings = [subject], list(_spellings(subject, state))
         stand_ins = _stand_ins(subject, state)
         subjects += stand_ins
         spellings += [one.person for one in stand_ins]
         marks = self.marks.of(subject.mapping, spellings)
+        if cause == BY_COMMAND:
+            marks += self.marks.of(EVERYWHERE, spellings)
         now = self.clock.now()
         await self.store.bury(Burial((self.marks.witness,), (), now, _WITNESS, "-"))
-        await self.store.bury(Burial(marks, tuple(subjects), now, BY_DELETION, policy.value))
+        await self.store.bury(Burial(marks, tuple(subjects), now, cause, policy.value))
         await self._note([self.marks.witness, *marks])
 
     async def lift(self, person: str) -> int:
@@ -192,13 +240,16 @@ class Erasure:
         if not graves:
             return 0
         marks = frozenset(one.mark for one in graves)
-        await self._clear_names(marks)
+        done = await self._clear_names(marks)
         for refused in (False, True):
             await self._clear_events(marks, refused=refused)
+        if not done:
+            return 0
         await self.store.cleared(sorted(marks), self.clock.now())
         return len(marks)
 
-    async def _clear_names(self, marks: frozenset[bytes]) -> None:
+    async def _clear_names(self, marks: frozenset[bytes]) -> bool:
+        """Return whether nobody is left who still has to leave a side."""
         left: list[Subject] = []
         after = 0
         while page := await self.store.names(after, _NAMES):
@@ -206,9 +257,13 @@ class Erasure:
             after = page[-1][0]
             await self.clock.sleep(_REST_SECONDS)
         now = self.clock.now()
+        # Who leaves the sides first is erased by the turn that has seen to it.
+        staying = [one for one in left if await self._leaving(one)]
+        left = [one for one in left if one not in staying]
         for start in range(0, len(left), _EVENTS):
             subjects = tuple(left[start : start + _EVENTS])
             await self.store.bury(Burial((), subjects, now, BY_COMMAND, "-"))
+        return not staying
 
     async def _clear_events(self, marks: frozenset[bytes], *, refused: bool) -> None:
         before: int | None = None

@@ -8,7 +8,6 @@ from consent_sync.domain.actito_looks import fold_profile_missing
 from consent_sync.domain.consent import WriteOutcome
 from consent_sync.domain.dead_letters import fold_unread
 from consent_sync.domain.didomi_looks import fold_user_missing, fold_user_reading
-from consent_sync.domain.erasure import DeletionPolicy
 from consent_sync.domain.events import ProfileMissing, ProfileReading, UserReading
 from consent_sync.domain.identity import Side
 from consent_sync.domain.ledger import READINGS, Fact, LedgerRecord, Unread, Write
@@ -25,6 +24,7 @@ from consent_sync.ports.observer import TurnObserver
 from consent_sync.ports.platforms import ConsentPlatform, ProfilePlatform
 from consent_sync.ports.receiver import ActitoReceiver, DidomiReceiver
 from consent_sync.ports.store import Sight, Turn, Turns
+from consent_sync.services.deletion import Departures
 from consent_sync.services.drafts import didomi_ouids
 from consent_sync.services.guard import Guard
 from consent_sync.services.looking import beside, read_profiles
@@ -47,7 +47,7 @@ class TurnTools:
     retry: RetryPolicy
     observer: TurnObserver
     stops: LineStops = field(default_factory=LineStops)
-    deletion: DeletionPolicy | None = None
+    departures: Departures | None = None
     guard: Guard = field(default_factory=Guard)
 
 

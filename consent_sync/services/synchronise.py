@@ -25,6 +25,7 @@ from consent_sync.ports.observer import TurnObserver
 from consent_sync.ports.platforms import ConsentPlatform, ProfilePlatform
 from consent_sync.ports.receiver import ActitoReceiver, DidomiReceiver
 from consent_sync.ports.store import Settlement, Store, Turn
+from consent_sync.services.deletion import Departures
 from consent_sync.services.guard import Guard
 from consent_sync.services.homes import Homes
 from consent_sync.services.profiles import ProfileIndex
@@ -59,8 +60,8 @@ class Synchroniser:
     retry: RetryPolicy
     index: ProfileIndex
     observer: TurnObserver
-    deletion: DeletionPolicy = DeletionPolicy.KEEP
-    forget: Callable[[Subject, PersonState, DeletionPolicy], Awaitable[None]] | None = None
+    departures: Departures = field(default_factory=Departures)
+    forget: Callable[[Subject, PersonState, DeletionPolicy, str], Awaitable[None]] | None = None
     account_of: Callable[[Mapping], str] = lambda mapping: mapping.account
     stops: LineStops = field(default_factory=LineStops)
     guard: Guard = field(default_factory=Guard)
@@ -93,7 +94,7 @@ class Synchroniser:
             retry=self.retry,
             observer=self.observer,
             stops=self.stops,
-            deletion=None if self.forget is None else self.deletion,
+            departures=None if self.forget is None else self.departures,
             guard=self.guard,
         )
         run = TurnRun(tools, turn, mapping, self._just_read(turn))
@@ -103,7 +104,9 @@ class Synchroniser:
             self.index.remember(turn.subject.mapping, names.profile_id, turn.subject.person)
         self.observer.turn(turn.subject, settlement.record, run.outcome)
         if run.deleted and self.forget is not None:
-            await self.forget(turn.subject, settlement.state, self.deletion)
+            await self.forget(
+                turn.subject, settlement.state, run.departure.policy, run.departure.cause
+            )
 
     def _just_read(self, turn: Turn) -> ProfileReading | None:
         """Return the reading that found the person, unless a write of ours may be missing in it.

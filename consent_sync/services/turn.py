@@ -9,9 +9,15 @@ from consent_sync.domain.confirmation import look_due
 from consent_sync.domain.consent import Choice, WriteOutcome
 from consent_sync.domain.dead_letters import taken_once_more
 from consent_sync.domain.didomi_items import fold_didomi_item
-from consent_sync.domain.erasure import DeletionPolicy
 from consent_sync.domain.errors import PermanentError, RefusedError, TemporaryError
-from consent_sync.domain.events import DidomiItem, Item, ProfileHint, ProfileReading, UnknownItem
+from consent_sync.domain.events import (
+    DidomiItem,
+    ErasureWord,
+    Item,
+    ProfileHint,
+    ProfileReading,
+    UnknownItem,
+)
 from consent_sync.domain.identity import Desk, Side
 from consent_sync.domain.ledger import ItemsTaken, Write, WrittenLine
 from consent_sync.domain.lines import (
@@ -32,7 +38,8 @@ from consent_sync.domain.verdicts import Verdict
 from consent_sync.domain.words import fold_held_back
 from consent_sync.ports.store import Settlement, StoredItem, Turn
 from consent_sync.services.account import Account, Taken
-from consent_sync.services.deletion import AGAIN, refused_by_deletion, says_deleted
+from consent_sync.services.deletion import AGAIN, says_deleted
+from consent_sync.services.departure import Departure
 from consent_sync.services.file_rows import loaded_of
 from consent_sync.services.progress import Progress, TurnTools
 from consent_sync.services.words import word_of
@@ -70,13 +77,13 @@ class TurnRun:
         self._trouble: TemporaryError | None = None
         self._unread = False
         self._doubtful = False
-        self._deleted = False
+        self.departure = Departure(self._progress, self._taken)
         self.outcome = "settled"
 
     @property
     def deleted(self) -> bool:
-        """Whether the person is gone from Didomi and nothing is left to do but to erase them."""
-        return self._deleted and self.outcome == "settled"
+        """Whether the person is to go and nothing is left to do but to erase them."""
+        return self.departure.gone and self.outcome == "settled"
 
     async def end(self) -> Settlement:
         """Run the turn and settle it; raises StoreError when it could not be recorded."""
@@ -85,7 +92,10 @@ class TurnRun:
             self._progress.wrote(write, WriteOutcome.UNCLEAR)
         self._take_items()
         await self._first_looks()
-        await self._bring_about()
+        if self.departure.deletes:
+            await self._delete()
+        else:
+            await self._bring_about()
         settlement = self._settlement()
         await self._tools.turns.settle(settlement)
         return settlement
@@ -122,6 +132,9 @@ class TurnRun:
         event, state = stored.event, self._progress.state
         if event.source is Desk.OPERATOR:
             word = word_of(event.body)
+            if isinstance(word, ErasureWord):
+                taken.asked, taken.deletion, taken.open = word.policy, True, True
+                return Outcome(state, verdict=Verdict.ERASED, reason="an erasure was asked for")
             return fold_word(state, Item(event.id, event.received_at, word), word, context)
         if event.source is Desk.FILE:
             row = loaded_of(event.body, self._mapping.normalise)
@@ -132,7 +145,7 @@ class TurnRun:
         else:
             content = self._tools.actito.understand(event.body, self._mapping.key_attribute)
         item = Item(event.id, event.received_at, content)
-        if self._tools.deletion is not None and says_deleted(content, context):
+        if self._tools.departures is not None and says_deleted(content, context):
             taken.deletion = taken.open = True
         if isinstance(content, DidomiItem):
             return fold_didomi_item(state, item, content, context)
@@ -163,25 +176,20 @@ class TurnRun:
             sides |= self._sides(doubtful)
         elif not self._turn.items or self._overdue():
             sides |= self._sides(unconfirmed)
-        if any(taken.deletion for taken in self._taken):
-            sides.add(Side.DIDOMI)
+        sides |= self.departure.looks()
         for side in sorted(sides - self._progress.looked):
             await self._look(side)
-        self._take_deletion()
+        for side in sorted(self.departure.looks() - self._progress.looked):
+            # The profile turned out to be gone.
+            await self._look(side)
+        if not self._troubled():
+            self.departure.decide()
 
-    def _take_deletion(self) -> None:
-        """Didomi deletes records when it merges them, too: what the look shows decides."""
-        progress = self._progress
-        deletions = [taken for taken in self._taken if taken.deletion]
-        if not deletions or Side.DIDOMI not in progress.looked:
-            return
-        self._deleted = progress.state.user is Presence.MISSING
-        for taken in deletions:
-            taken.open = self._deleted
-        if self._deleted and self._tools.deletion is DeletionPolicy.OPT_OUT:
-            at = max(taken.stored.event.received_at for taken in deletions)
-            progress.state, touched = refused_by_deletion(progress.state, at, progress.context())
-            progress.touched |= touched
+    async def _delete(self) -> None:
+        try:
+            await self.departure.delete()
+        except TemporaryError as error:
+            self._stumble("delete", error)
 
     def _overdue(self) -> bool:
         """Say whether a look that should confirm a write is due, whatever else came in."""
@@ -341,7 +349,7 @@ class TurnRun:
             due_at = self._tools.clock.now() + AGAIN
         return Settlement(
             subject=turn.subject,
-            state=progress.state,
+            state=self.departure.to_be_known(progress.state),
             record=record,
             done=tuple(taken.stored.id for taken in self._taken if not taken.open),
             due_at=due_at,

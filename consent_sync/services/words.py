@@ -2,27 +2,35 @@
 
 import hashlib
 import json
+from typing import Final
 
+from consent_sync.domain.erasure import DeletionPolicy
 from consent_sync.domain.errors import RefusedError
-from consent_sync.domain.events import DeadLetterWord, OperatorWord
+from consent_sync.domain.events import DeadLetterWord, ErasureWord, OperatorWord
 from consent_sync.domain.identity import Desk, Subject
 from consent_sync.domain.moments import Micros
 from consent_sync.ports.store import NewEvent
 
+Word = OperatorWord | DeadLetterWord | ErasureWord
+"""What somebody of ours can say about a person."""
 
-def body_of(person: str, word: OperatorWord | DeadLetterWord) -> bytes:
+LEAVES: Final = "erasure.asked"
+"""The type of the stored event by which a person leaves the sides before they are erased."""
+
+
+def body_of(person: str, word: Word) -> bytes:
     """Return the body that keeps a word about one person."""
     said: dict[str, object] = {"person": person, "by": word.by}
-    if isinstance(word, DeadLetterWord):
+    if isinstance(word, ErasureWord):
+        said |= {"word": "erase", "policy": word.policy.value}
+    elif isinstance(word, DeadLetterWord):
         said |= {"word": "replay" if word.again else "purge", "letters": list(word.letters)}
     else:
         said |= {"word": "approve" if word.approved else "reject", "lines": dict(word.tickets)}
     return json.dumps(said).encode()
 
 
-def word_event(
-    subject: Subject, kind: str, word: OperatorWord | DeadLetterWord, now: Micros
-) -> NewEvent:
+def word_event(subject: Subject, kind: str, word: Word, now: Micros) -> NewEvent:
     """Return the event with which a word waits for the person's turn."""
     body = body_of(subject.person, word)
     return NewEvent(
@@ -46,10 +54,12 @@ def person_of(body: bytes) -> str:
         return ""
 
 
-def word_of(body: bytes) -> OperatorWord | DeadLetterWord:
+def word_of(body: bytes) -> Word:
     """Return the word that a body keeps; raise RefusedError when there is none in it."""
     try:
         said = json.loads(body)
+        if "policy" in said:
+            return ErasureWord(str(said["by"]), DeletionPolicy(said["policy"]))
         if "letters" in said:
             letters = tuple(str(one) for one in said["letters"])
             return DeadLetterWord(str(said["by"]), said["word"] == "replay", letters)

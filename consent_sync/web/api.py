@@ -9,6 +9,7 @@ import orjson
 from aiohttp import web
 
 from consent_sync.app.standing import Standing
+from consent_sync.domain.erasure import DeletionPolicy
 from consent_sync.domain.errors import AbsentError
 from consent_sync.domain.identity import Side
 from consent_sync.domain.moments import SECOND, Micros
@@ -87,12 +88,14 @@ class Api:
 
         Raises Problem 400, 401, 403 or 415, RefusedError or StoreError.
         """
-        self.gate.require(request, Role.ADMIN)
+        by = self.gate.require(request, Role.ADMIN)
         require_json(request)
         # In the body, because addresses are logged on the way.
-        person, lift = _erasure_asked(await read_body(request, _ASKED_BYTES, Arrived()))
+        person, lift, policy = _erasure_asked(await read_body(request, _ASKED_BYTES, Arrived()))
         if lift:
             return json_answer({"lifted": await self.erasure.lift(person)})
+        if policy is not DeletionPolicy.KEEP:
+            return json_answer({"leaving": await self.erasure.ask(person, policy, by)})
         removed = await self.erasure.erase(person)
         self.erased()
         return json_answer(removed._asdict())
@@ -144,14 +147,19 @@ def _age(moment: Micros | None, now: Micros) -> float | None:
     return None if moment is None else max(0.0, round((now - moment) / SECOND, 3))
 
 
-def _erasure_asked(body: bytes) -> tuple[str, bool]:
+def _erasure_asked(body: bytes) -> tuple[str, bool, DeletionPolicy]:
     try:
         asked = orjson.loads(body)
     except orjson.JSONDecodeError:
         asked = None
     if not isinstance(asked, dict) or not isinstance(asked.get("person"), str):
         raise Problem("bad-parameter", 'Expected {"person": "…"} as JSON.')
-    return asked["person"], asked.get("lift") is True
+    try:
+        policy = DeletionPolicy(asked.get("policy", DeletionPolicy.KEEP))
+    except ValueError:
+        words = ", ".join(DeletionPolicy)
+        raise Problem("bad-parameter", f"Expected the policy as one of {words}.") from None
+    return asked["person"], asked.get("lift") is True, policy
 
 
 def _ouid(request: web.Request) -> str:

@@ -166,7 +166,11 @@ _PATHS: Final[Schema] = {
                     "application/json": {
                         "schema": {
                             "type": "object",
-                            "properties": {"person": _TEXT, "lift": _FLAG},
+                            "properties": {
+                                "person": _TEXT,
+                                "lift": _FLAG,
+                                "policy": {"enum": ["keep", "opt-out", "delete"]},
+                            },
                             "required": ["person"],
                         }
                     }

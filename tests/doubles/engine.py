@@ -13,6 +13,7 @@ from consent_sync.domain.erasure import DeletionPolicy
 from consent_sync.domain.events import (
     DeadLetterWord,
     DidomiItem,
+    ErasureWord,
     Item,
     OperatorWord,
     ProfileHint,
@@ -37,6 +38,7 @@ from consent_sync.domain.verdicts import Entry
 from consent_sync.ports.lists import ChoiceRow
 from consent_sync.ports.receiver import Arrival
 from consent_sync.ports.store import Settlement, Sight, StoredEvent, StoredItem, Turn
+from consent_sync.services.deletion import Departures
 from consent_sync.services.file_rows import body_of as body_of_row
 from consent_sync.services.file_rows import loaded_of
 from consent_sync.services.guard import Guard
@@ -120,8 +122,9 @@ class Engine:
         self.stops = LineStops()
         self.guard = Guard()
         self.lanes: dict[Subject, Lane] = {}
-        self.deletion: DeletionPolicy | None = None
+        self.departures: Departures | None = None
         self.forgotten: list[str] = []
+        self.causes: list[tuple[DeletionPolicy, str]] = []
         self.crash_at_settle = False
         self.crash_at_announce = False
         self.received: list[DidomiItem | ProfileHint] = []
@@ -189,6 +192,14 @@ class Engine:
         self.items[self._numbers] = Item(self._numbers, at, word)
         self.lane(person).items.append(StoredItem(self._numbers, event))
 
+    def say(self, person: str, word: ErasureWord) -> None:
+        """Store what somebody of ours asked for about a person."""
+        self._numbers += 1
+        at, body = self.clock.now(), body_of(person, word)
+        event = StoredEvent(self._numbers, Desk.OPERATOR, "", "word", at, body, waiting=True)
+        self.items[self._numbers] = Item(self._numbers, at, word)
+        self.lane(person).items.append(StoredItem(self._numbers, event))
+
     def load(self, row: ChoiceRow) -> None:
         """Store a row of a loaded file, as the door would."""
         self._numbers += 1
@@ -230,7 +241,7 @@ class Engine:
             retry=self.retry,
             observer=self.observer,
             stops=self.stops,
-            deletion=self.deletion,
+            departures=self.departures,
             guard=self.guard,
         )
         run = TurnRun(tools, turn, self.mapping, None)
@@ -240,6 +251,7 @@ class Engine:
             return None
         if run.deleted:
             self.forgotten.append(turn.subject.person)
+            self.causes.append((run.departure.policy, run.departure.cause))
         return settlement
 
     async def run(self, *, rounds: int = 40) -> None:

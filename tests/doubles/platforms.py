@@ -142,6 +142,18 @@ class ActitoWorld:
             raise PermanentError("exists", status=409)
         return self._write(key, change, create=True)
 
+    async def delete(self, mapping: Mapping, key: str) -> None:
+        """Delete a profile, or do what the faults say."""
+        self.calls.append("delete")
+        fault = self.faults.next()
+        self._fail_before(fault)
+        if fault != "unclear, lost":
+            self.profiles.pop(key, None)
+        if fault.startswith("unclear"):
+            raise UnclearError("no answer")
+        if fault == "crash":
+            raise Crash
+
     async def structure(self, mapping: Mapping) -> TableStructure:
         """Return the table."""
         return self.table
@@ -309,6 +321,22 @@ class DidomiWorld:
         if ouid not in self.nodes:
             return UserMissing(self.clock.now())
         return UserReading(asked_at, self.clock.now(), self.updated[ouid], self._tree(ouid))
+
+    async def delete_user(self, mapping: Mapping, ouid: str) -> None:
+        """Delete a user, or do what the faults say."""
+        self.calls.append("delete")
+        fault = self.faults.next()
+        self._fail_before(fault)
+        if fault == "refused":
+            raise PermanentError("not allowed", status=403)
+        self.delete(ouid)
+
+    def delete(self, ouid: str) -> None:
+        """Let a user vanish, and post the webhook of it."""
+        if self.nodes.pop(ouid, None) is not None:
+            self.picks.pop(ouid, None)
+            kind = EventKind.CONSENT_USER_DELETED
+            self.outbox.append(DidomiItem(kind, "user.deleted", ouid, "gdpr"))
 
     async def send_events(self, mapping: Mapping, drafts: Sequence[ConsentDraft]) -> None:
         """Create events, or do what the faults say."""

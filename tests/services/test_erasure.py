@@ -12,7 +12,7 @@ from consent_sync.adapters.didomi.webhook import DidomiReceiver
 from consent_sync.adapters.storage.memory import MemoryStore
 from consent_sync.adapters.tombstone_file import TombstoneFile
 from consent_sync.domain.consent import Choice
-from consent_sync.domain.erasure import DeletionPolicy, Marks
+from consent_sync.domain.erasure import BY_COMMAND, DeletionPolicy, Marks
 from consent_sync.domain.errors import RefusedError, StoreError
 from consent_sync.domain.events import OperatorWord
 from consent_sync.domain.identity import Desk, Names, Normalise, Subject
@@ -259,3 +259,35 @@ async def test_a_damaged_list_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(StoreError, match="line 1"):
         await TombstoneFile(path).read()
+
+
+async def test_whoever_leaves_the_sides_first_is_not_erased_before() -> None:
+    """The search passes over them, and nothing new comes in about them meanwhile."""
+    office = await Office().opened()
+    await office.say(ADA)
+    await settled(office)
+    asked = await office.erasure.ask(ADA, DeletionPolicy.DELETE, "olga")
+    await office.say("ADA@example.com", 2)
+    cleared = await office.erasure.clear()
+    found = await office.look.look(ADA)
+
+    assert (asked, cleared, found.leaving) == (2, 0, 2)
+    assert (found.waiting, found.cleared_at) == (2, None)
+
+    for name in ("brand-a", "brand-b"):
+        state = PersonState(names=Names(ouid=ADA))
+        await office.erasure.forget(Subject(name, ADA), state, DeletionPolicy.DELETE, BY_COMMAND)
+    await office.erasure.clear()
+    found = await office.look.look(ADA)
+
+    assert (found.persons, found.leaving) == (0, 0)
+    assert found.cleared_at is not None
+    assert {one.policy for one in await office.store.graves()} == {"-", "delete"}
+
+
+async def test_whoever_is_erased_already_has_nothing_to_leave() -> None:
+    """Their erasure has to be lifted before."""
+    office = await Office().opened()
+    await office.erasure.erase(ADA)
+
+    assert await office.erasure.ask(ADA, DeletionPolicy.OPT_OUT, "olga") == 0

@@ -106,6 +106,17 @@ class ActitoClient:
             raise CredentialError(f"{request.name}: refused (404) though the table exists")
         return self._written(mapping, key, answer)
 
+    async def delete(self, mapping: Mapping, key: str) -> None:
+        """Delete a profile; return when it is gone, also when it was gone before."""
+        request = self._routes.delete(mapping, key)
+        answer = await self._write(request, urgent=False)
+        asked = Names(actito_key=key)
+        if answer.status == 404:
+            read = self._routes.read_by_key(mapping, key)
+            if isinstance(await self._read_at_last(mapping, read, asked), ProfileReading):
+                raise CredentialError(f"{request.name}: refused (404) though the profile exists")
+        self._witnesses.forget(mapping, asked)
+
     def remember(self, mapping: Mapping, names: Names) -> None:
         """Note a profile that is known to exist: what a 404 means is asked of such."""
         self._witnesses.remember(mapping, names)

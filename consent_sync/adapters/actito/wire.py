@@ -66,6 +66,10 @@ class ProfileRoutes(Protocol):
         """Build a creation that never changes an existing profile; 404 is accepted."""
         ...
 
+    def delete(self, mapping: Mapping, key: str) -> Request:
+        """Build the deletion of a profile; 404 is accepted."""
+        ...
+
     def profile(self, answer: Answer, mapping: Mapping, asked: Names) -> Profile:
         """Read a profile; `asked` fills in names that it lacks. Raises TemporaryError."""
         ...
@@ -101,6 +105,12 @@ class V4Routes:
         attributes: dict[str, Scalar] = {mapping.key_attribute: key, **change.attributes}
         body = _body(change, attributes, self._zone)
         return _write("actito profile create", "POST", url, body)
+
+    def delete(self, mapping: Mapping, key: str) -> Request:
+        """Build `DELETE /profile/{attribute}={value}`, whose answer may be text or empty."""
+        url = URL(f"{self._base(mapping)}/{_pair(mapping, key)}", encoded=True)
+        name = "actito profile delete"
+        return Request(name, "DELETE", url, write=True, accept=_ABSENT)
 
     def profile(self, answer: Answer, mapping: Mapping, asked: Names) -> Profile:
         """Read the answer of a single GET."""

@@ -39,6 +39,10 @@ class DidomiCalls:
         """Write; raise as `get` does, and UnclearError when no clear answer came."""
         return await self._send("POST", path, query, body, name=name, accept=frozenset())
 
+    async def delete(self, path: str, query: Query, *, name: str, accept: frozenset[int]) -> Answer:
+        """Delete; raise as `post` does."""
+        return await self._send("DELETE", path, query, None, name=name, accept=accept)
+
     async def _send(
         self,
         method: str,
@@ -76,7 +80,7 @@ class DidomiCalls:
                 (self._base / path).with_query(query),
                 headers={"Authorization": f"Bearer {token}"},
                 body=body,
-                write=body is not None,
+                write=method != "GET",
                 name=name,
                 accept=accept,
             )

@@ -1,4 +1,4 @@
-"""Didomi as a platform we read from and write to: users are read, events are created, nothing else."""
+"""Didomi as a platform we read from and write to: users are read and deleted, events are created."""
 
 from collections.abc import Sequence
 
@@ -13,6 +13,7 @@ from consent_sync.adapters.didomi.catalogue import (
     read_catalogue,
     read_webhooks,
 )
+from consent_sync.adapters.didomi.erasing import DidomiErasing
 from consent_sync.adapters.didomi.lists import DidomiLists
 from consent_sync.adapters.didomi.models import Entity, UserPage
 from consent_sync.adapters.didomi.session import DidomiSettings
@@ -44,6 +45,7 @@ class DidomiClient:
         self._calls = DidomiCalls(wall, settings, clock)
         self._clock = clock
         self.lists = DidomiLists(self._calls, clock)
+        self._erasing = DidomiErasing(self._calls, self.lists)
 
     async def check(self) -> None:
         """Return when Didomi accepts our key; raise CredentialError or TemporaryError otherwise."""
@@ -65,6 +67,10 @@ class DidomiClient:
         records = await self._records(mapping.organization_id, ouid, regulation)
         matching = of_person(records, ouid, regulation)
         return read_users(matching, asked_at=asked_at, read_at=self._clock.now())
+
+    async def delete_user(self, mapping: Mapping, ouid: str) -> None:
+        """Delete every record of this organisation user id, with its events."""
+        await self._erasing.delete_user(mapping, ouid)
 
     async def send_events(self, mapping: Mapping, drafts: Sequence[ConsentDraft]) -> None:
         """Create these events; one that exists already with our id counts as created."""

@@ -94,6 +94,18 @@ class DidomiLists:
             for one in await self._all(_EVENTS, query, "didomi.events.list")
         )
 
+    async def record_ids(self, mapping: Mapping, ouid: str) -> tuple[str, ...]:
+        """Return the ids of the records of exactly this organisation user id, in all regulations."""
+        query = [
+            ("organization_id", mapping.organization_id),
+            ("organization_user_id", ouid),
+            *(("regulation[$in]", one) for one in mapping.regulations),
+        ]
+        raw = await self._all(_USERS, query, "didomi.users")
+        found = _page({"data": raw}, "didomi.users").data
+        ids = [one.id for one in found if one.id and one.ouid() == ouid]
+        return tuple(dict.fromkeys(ids))
+
     def _listed(self, page: UserPage, mapping: Mapping, asked_at: Micros) -> UserList:
         read_at, regulation = self._clock.now(), mapping.regulations[0]
         users: list[ListedUser] = []

@@ -7,7 +7,12 @@ from consent_sync.domain.identity import Desk, Side, Source
 from consent_sync.domain.state import Presence
 
 SIDE: Final = {Side.DIDOMI: "d", Side.ACTITO: "a"}
-SOURCE: Final[dict[Source, str]] = {Side.DIDOMI: "d", Side.ACTITO: "a", Desk.FILE: "f"}
+SOURCE: Final[dict[Source, str]] = {
+    Side.DIDOMI: "d",
+    Side.ACTITO: "a",
+    Desk.FILE: "f",
+    Desk.OPERATOR: "o",
+}
 CHOICE: Final = {Choice.GRANTED: "g", Choice.DENIED: "d", Choice.NONE: "n"}
 OUTCOME: Final = {
     WriteOutcome.IN_FLIGHT: "i",

@@ -76,3 +76,7 @@ class ConsentWorld:
             picks = {pick: frozenset(options) for pick, options in draft.picks.items()}
             tree = ConsentTree(draft.nodes, picks)
             self.user(draft.ouid, draft.regulation).take(tree, draft.created_at)
+
+    async def delete_user(self, mapping: Mapping, ouid: str) -> None:
+        """Delete a user, in all regulations."""
+        self._users = {key: user for key, user in self._users.items() if key[0] != ouid}

@@ -86,6 +86,10 @@ class ProfileWorld:
         self.profile(key)
         return await self.update(mapping, key, change, after_look=False)
 
+    async def delete(self, mapping: Mapping, key: str) -> None:
+        """Delete a profile."""
+        self.profiles.pop(key, None)
+
     async def structure(self, mapping: Mapping) -> TableStructure:
         """Return a table that has every attribute."""
         return TableStructure(mapping.table, mapping.table, AnyAttribute())

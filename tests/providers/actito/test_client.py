@@ -20,6 +20,7 @@ from consent_sync.domain.identity import Names
 from consent_sync.domain.moments import SECOND
 from consent_sync.domain.profile import TableAttribute
 from consent_sync.simulators.actito import ActitoSimulator
+from consent_sync.simulators.faults import Fault
 from tests.providers.actito.conftest import (
     ODD_ENTITY,
     ODD_SUBSCRIPTION,
@@ -358,3 +359,23 @@ async def test_every_call_is_what_it_should_be(
 
     assert calls == [("token", 200), ("profiles.get", 200), ("profiles.put", 200)]
     assert set(body) == {"subscriptions", "dataCollectionInformation"}
+
+
+async def test_a_profile_is_deleted_once(client: ActitoClient, actito: ActitoSimulator) -> None:
+    """Deleting it again is no error; it is gone."""
+    await client.read_by_key(mapping(), "B-88")
+    await client.delete(mapping(), "A-77")
+    await client.delete(mapping(), "A-77")
+
+    assert isinstance(await client.read_by_key(mapping(), "A-77"), ProfileMissing)
+    assert isinstance(await client.read_by_key(mapping(), "B-88"), ProfileReading)
+
+
+async def test_a_deletion_that_is_hidden_is_no_deletion(
+    client: ActitoClient, actito: ActitoSimulator
+) -> None:
+    """A 404 of a profile that can be read says that the right to delete is missing."""
+    actito.faults.add(Fault(route="profiles.delete", status=404))
+
+    with pytest.raises(CredentialError):
+        await client.delete(mapping(), "A-77")
