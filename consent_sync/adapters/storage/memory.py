@@ -8,14 +8,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from consent_sync.adapters.storage.bell import rung
 from consent_sync.adapters.storage.boarding import BoardInMemory
 from consent_sync.adapters.storage.burying import events_named, problem_of
 from consent_sync.adapters.storage.line import Line
 from consent_sync.adapters.storage.memory_data import Data, Equal, Item, Lane, Person
+from consent_sync.adapters.storage.memory_looking import LookingInMemory
 from consent_sync.domain.erasure import Marks
 from consent_sync.domain.errors import AbsentError, StoreError
-from consent_sync.domain.identity import Side, Subject
-from consent_sync.domain.ledger import LedgerRecord, Write
+from consent_sync.domain.identity import Subject
+from consent_sync.domain.ledger import Write
 from consent_sync.domain.moments import SECOND, Micros
 from consent_sync.domain.state import PersonState
 from consent_sync.ports.clock import Clock
@@ -26,8 +28,6 @@ from consent_sync.ports.store import (
     Settlement,
     Sight,
     StoredEvent,
-    StoredItem,
-    StoreStatus,
     Turn,
 )
 from consent_sync.ports.versions import MappingVersion
@@ -42,11 +42,12 @@ class _Claim:
     newest_item: int
 
 
-class MemoryStore(BoardInMemory):
+class MemoryStore(BoardInMemory, LookingInMemory):
     """Keeps the promises of `Store` as long as the object lives."""
 
     def __init__(self, clock: Clock, marks: Marks | None = None) -> None:
-        super().__init__(clock, self._open)
+        BoardInMemory.__init__(self, clock, self._open)
+        LookingInMemory.__init__(self, self._open)
         self._clock = clock
         self._marks = marks or Marks()
         self._data = Data()
@@ -136,15 +137,7 @@ class MemoryStore(BoardInMemory):
             return
         seconds = min([timeout_seconds, *((moment - now) / SECOND for moment in moments)])
         self._bell.clear()
-        waits = [
-            asyncio.ensure_future(self._bell.wait()),
-            asyncio.ensure_future(self._clock.sleep(seconds)),
-        ]
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for waiting in waits:
-                waiting.cancel()
+        await rung(self._bell, self._clock, seconds)
 
     async def announce(
         self, subject: Subject, writes: Sequence[Write], sight: Sight | None = None
@@ -186,59 +179,6 @@ class MemoryStore(BoardInMemory):
         self._line.put_first(subject, data.person(subject).urgency())
         self._bell.set()
 
-    # --- the looking ---
-
-    async def person(self, subject: Subject) -> PersonState | None:
-        """Return what is known about a person, None for nobody."""
-        person = self._open().persons.get(subject)
-        return person.state if person else None
-
-    async def states(self, subjects: Sequence[Subject]) -> dict[Subject, PersonState]:
-        """Return what is known about each of these persons."""
-        persons = self._open().persons
-        known = {one: persons[one].state for one in subjects if one in persons}
-        return {subject: state for subject, state in known.items() if state is not None}
-
-    async def people(self, after: int, limit: int) -> Sequence[tuple[int, Subject, PersonState]]:
-        """Return persons with a state and a number above `after`."""
-        return self._open().people(after, limit)
-
-    async def find_profile(self, mapping: str, profile_id: str) -> str | None:
-        """Return the person key whose settled state names this Actito profile id, if any."""
-        return self._open().find_profile(mapping, profile_id)
-
-    async def timeline(self, subject: Subject, limit: int) -> Sequence[LedgerRecord]:
-        """Return the newest records of a person, newest first."""
-        person = self._open().persons.get(subject)
-        return person.records[::-1][:limit] if person else []
-
-    async def waiting(self, subject: Subject) -> Sequence[StoredItem]:
-        """Return the items that wait for a person, oldest first."""
-        data = self._open()
-        person = data.persons.get(subject)
-        return data.stored_items(person.items) if person else ()
-
-    async def events(
-        self, *, refused: bool, before: int | None, limit: int, source: Side | None = None
-    ) -> Sequence[StoredEvent]:
-        """Return accepted or refused events, newest first, with numbers below `before`."""
-        return self._open().list_events(refused=refused, before=before, limit=limit, source=source)
-
-    async def event(self, number: int) -> StoredEvent | None:
-        """Return one event or refused request by its number."""
-        return self._open().event(number)
-
-    async def recent(
-        self, *, after: int, limit: int
-    ) -> Sequence[tuple[int, Subject, LedgerRecord]]:
-        """Return ledger records with numbers above `after`, oldest first."""
-        kept = [
-            (number, *record)
-            for number, record in enumerate(self._open().ledger[after:], after + 1)
-            if record is not None
-        ]
-        return kept[:limit]
-
     async def replay(self, number: int, subjects: Sequence[Subject], received_at: Micros) -> None:
         """Queue a stored event again; raise AbsentError when there is none of that number."""
         data = self._open()
@@ -251,10 +191,6 @@ class MemoryStore(BoardInMemory):
                 self._item += 1
                 self._arrive(data, subject, Item(self._item, number, received_at, None))
 
-    async def status(self) -> StoreStatus:
-        """Return the counts that operators look at."""
-        return self._open().status()
-
     # --- the versions of mappings ---
 
     async def keep_versions(self, versions: Sequence[MappingVersion]) -> None:
@@ -262,36 +198,6 @@ class MemoryStore(BoardInMemory):
         kept = self._open().versions
         for one in versions:
             kept.append(replace(one, number=len(kept) + 1))
-
-    async def versions_in_force(self) -> Sequence[MappingVersion]:
-        """Return the newest version of every mapping that has not ended, by name."""
-        newest = {one.mapping: one for one in self._open().versions}
-        return [newest[name] for name in sorted(newest) if newest[name].content is not None]
-
-    async def versions(
-        self, mapping: str | None, *, before: int | None, limit: int
-    ) -> Sequence[MappingVersion]:
-        """Return the versions of one mapping or of all, newest first, without their texts."""
-        fitting = [
-            replace(one, text=b"")
-            for one in reversed(self._open().versions)
-            if mapping in {None, one.mapping} and (before is None or one.number < before)
-        ]
-        return fitting[:limit]
-
-    async def version(self, mapping: str, version: str) -> MappingVersion | None:
-        """Return a version by its hash, the newest where it came back; None when there is none."""
-        named = (
-            one
-            for one in reversed(self._open().versions)
-            if version and (one.mapping, one.version) == (mapping, version)
-        )
-        return next(named, None)
-
-    async def version_by_number(self, number: int) -> MappingVersion | None:
-        """Return a version by its number, None when there is none."""
-        kept = self._open().versions
-        return kept[number - 1] if 1 <= number <= len(kept) else None
 
     # --- the erased ---
 
@@ -326,21 +232,12 @@ class MemoryStore(BoardInMemory):
         graves.update({mark: graves[mark]._replace(lifted_at=at) for mark in found})
         return len(found)
 
-    async def graves(self, marks: Sequence[bytes] | None = None) -> Sequence[Grave]:
-        """Return these tombstones or all, oldest first."""
-        found = [one for one in self._open().graves.values() if marks is None or one.mark in marks]
-        return sorted(found, key=lambda one: (one.at, one.mark))
-
     async def cleared(self, marks: Sequence[bytes], at: Micros) -> None:
         """Note that nothing is left of whoever has these tombstones."""
         graves = self._open().graves
         for mark in marks:
             if mark in graves and graves[mark].cleared_at is None:
                 graves[mark] = graves[mark]._replace(cleared_at=at)
-
-    async def names(self, after: int, limit: int) -> Sequence[tuple[int, Subject]]:
-        """Return everybody ever named with a number above `after`."""
-        return [*enumerate(self._open().persons, 1)][after : after + limit]
 
     async def scrub(self, numbers: Sequence[int]) -> int:
         """Remove the content of these events where no turn waits for it; return of how many."""

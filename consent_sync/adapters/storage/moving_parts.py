@@ -6,15 +6,25 @@ from typing import Final, NamedTuple
 class Part(NamedTuple):
     """Rows of one table, read in the order of their first column, which does not go along.
 
-    `begin` is below every value of that column. `types` are PostgreSQL's, one for each column.
+    `begin` is below every value of that column. `fields` are the columns in PostgreSQL, each with
+    its type there.
     """
 
     name: str
     table: str
-    columns: tuple[str, ...]
-    types: tuple[str, ...]
+    fields: str
     source: str
     begin: int | str | bytes
+
+    @property
+    def columns(self) -> list[str]:
+        """Return the names of the columns."""
+        return [field.split()[0] for field in self.fields.split(", ")]
+
+    @property
+    def types(self) -> list[str]:
+        """Return their types."""
+        return [field.split()[1] for field in self.fields.split(", ")]
 
 
 # `person_key` is a function that the move gives to SQLite: the hash a person is found by.
@@ -22,8 +32,8 @@ PARTS: Final = (
     Part(
         "events",
         "event",
-        ("id", "source", "mapping", "type", "received_at", "status", "problem", "body"),
-        ("int8", "text", "bytea", "bytea", "int8", "int4", "bytea", "bytea"),
+        "id int8, source text, mapping bytea, type bytea, received_at int8, status int4, "
+        "problem bytea, body bytea",
         "SELECT id, id, source, CAST(mapping AS BLOB), CAST(type AS BLOB), received_at, status,"
         " CAST(problem AS BLOB), body FROM event WHERE id > ? ORDER BY id LIMIT ?",
         0,
@@ -31,16 +41,14 @@ PARTS: Final = (
     Part(
         "seen",
         "seen",
-        ("key",),
-        ("bytea",),
+        "key bytea",
         "SELECT key, key FROM seen WHERE key > ? ORDER BY key LIMIT ?",
         b"",
     ),
     Part(
         "seen lately",
         "seen",
-        ("key",),
-        ("bytea",),
+        "key bytea",
         "SELECT id, key FROM seen_log WHERE id > ?"
         " AND NOT EXISTS (SELECT 1 FROM seen WHERE seen.key = seen_log.key) ORDER BY id LIMIT ?",
         0,
@@ -48,11 +56,8 @@ PARTS: Final = (
     Part(
         "persons",
         "person",
-        (
-            *("key", "id", "mapping", "person", "profile", "record"),
-            *("held", "failed", "optout_waiting_since", "state"),
-        ),
-        ("bytea", "int8", "bytea", "bytea", "bytea", "int8", "int4", "int4", "int8", "bytea"),
+        "key bytea, id int8, mapping bytea, person bytea, profile bytea, record int8, "
+        "held int4, failed int4, optout_waiting_since int8, state bytea",
         "SELECT id, person_key(mapping, person), id, CAST(mapping AS BLOB), CAST(person AS BLOB),"
         " profile, record, held, failed, optout_waiting_since, state"
         " FROM person WHERE id > ? ORDER BY id LIMIT ?",
@@ -61,8 +66,7 @@ PARTS: Final = (
     Part(
         "ledger",
         "ledger",
-        ("id", "tx", "previous", "person", "body"),
-        ("int8", "int8", "int8", "bytea", "bytea"),
+        "id int8, tx int8, previous int8, person bytea, body bytea",
         "SELECT ledger.id, ledger.id, 0, ledger.previous,"
         " person_key(person.mapping, person.person), ledger.body"
         " FROM ledger JOIN person ON person.id = ledger.person"
@@ -72,8 +76,8 @@ PARTS: Final = (
     Part(
         "mapping versions",
         "mapping_version",
-        ("id", "at", "mapping", "version", "file", "difference", "content", "text"),
-        ("int8", "int8", "text", "text", "text", "bytea", "bytea", "bytea"),
+        "id int8, at int8, mapping text, version text, file text, difference bytea, "
+        "content bytea, text bytea",
         "SELECT id, id, at, mapping, version, file, difference, content, text"
         " FROM mapping_version WHERE id > ? ORDER BY id LIMIT ?",
         0,
@@ -81,8 +85,7 @@ PARTS: Final = (
     Part(
         "tombstones",
         "tombstone",
-        ("mark", "at", "cause", "policy", "lifted_at", "cleared_at"),
-        ("bytea", "int8", "text", "text", "int8", "int8"),
+        "mark bytea, at int8, cause text, policy text, lifted_at int8, cleared_at int8",
         "SELECT hex(mark), mark, at, cause, policy, lifted_at, cleared_at"
         " FROM tombstone WHERE hex(mark) > ? ORDER BY hex(mark) LIMIT ?",
         "",
@@ -90,16 +93,14 @@ PARTS: Final = (
     Part(
         "notices",
         "notice",
-        ("name", "version", "body"),
-        ("text", "int8", "bytea"),
+        "name text, version int8, body bytea",
         "SELECT name, name, version, body FROM notice WHERE name > ? ORDER BY name LIMIT ?",
         "",
     ),
     Part(
         "items",
         "item",
-        ("id", "event", "received_at", "person", "repeat_key"),
-        ("int8", "int8", "int8", "bytea", "bytea"),
+        "id int8, event int8, received_at int8, person bytea, repeat_key bytea",
         "SELECT item.id, item.id, item.event, item.received_at,"
         " person_key(person.mapping, person.person), item.repeat_key"
         " FROM item JOIN person ON person.id = item.person"
@@ -109,8 +110,7 @@ PARTS: Final = (
     Part(
         "announced writes",
         "intent",
-        ("person", "id", "fence", "body"),
-        ("bytea", "int8", "int8", "bytea"),
+        "person bytea, id int8, fence int8, body bytea",
         "SELECT intent.id, person_key(person.mapping, person.person), intent.id, 0, intent.body"
         " FROM intent JOIN person ON person.id = intent.person"
         " WHERE intent.id > ? ORDER BY intent.id LIMIT ?",
@@ -119,8 +119,8 @@ PARTS: Final = (
     Part(
         "turns",
         "lane",
-        ("person", "next_at", "place", "pending", "attempts", "first_failed_at", "urgency"),
-        ("bytea", "int8", "int8", "int4", "int4", "int8", "int2"),
+        "person bytea, next_at int8, place int8, pending int4, attempts int4, "
+        "first_failed_at int8, urgency int2",
         # Whoever has announced something is looked at first, as after every start.
         "SELECT person.id, person_key(person.mapping, person.person),"
         " iif(EXISTS (SELECT 1 FROM intent WHERE intent.person = person.id), 0,"
@@ -139,8 +139,7 @@ PARTS: Final = (
     Part(
         "counts",
         "tally",
-        ("slot", "name", "value"),
-        ("int4", "text", "int8"),
+        "slot int4, name text, value int8",
         "SELECT name, 0, name, value FROM tally WHERE name > ? AND (name LIKE 'events:%'"
         " OR name LIKE 'refused:%' OR name IN ('persons', 'waiting', 'held', 'failed'))"
         " ORDER BY name LIMIT ?",

@@ -7,6 +7,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 import structlog
 
+from consent_sync.adapters.storage.bell import rung
 from consent_sync.adapters.storage.lanes import Claim, Lanes, Pages
 from consent_sync.adapters.storage.settling import Ended
 from consent_sync.adapters.storage.taking import Due, Found, TurnReader
@@ -80,15 +81,7 @@ class Dispatcher:
         self._bell.clear()
         if self.lanes.next_due is not None:
             timeout_seconds = min(timeout_seconds, (self.lanes.next_due - now) / SECOND)
-        waits = [
-            asyncio.ensure_future(self._bell.wait()),
-            asyncio.ensure_future(self._clock.sleep(timeout_seconds)),
-        ]
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for waiting in waits:
-                waiting.cancel()
+        await rung(self._bell, self._clock, timeout_seconds)
 
     def ring(self) -> None:
         """Wake whoever waits."""

@@ -1,6 +1,5 @@
 """The store in PostgreSQL: any number of replicas work on one database at the same time."""
 
-import asyncio
 import secrets
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -8,6 +7,7 @@ from typing import Final
 from psycopg.rows import TupleRow
 
 from consent_sync.adapters.clock import elapsed_seconds
+from consent_sync.adapters.storage.bell import rung
 from consent_sync.adapters.storage.codec import encode_record, encode_state, encode_writes
 from consent_sync.adapters.storage.postgres.accepting import (
     refused_values,
@@ -143,15 +143,7 @@ class PostgresStore(Looking):
             seconds = min(seconds, micros / SECOND)
         if seconds <= 0:
             return
-        waits = [
-            asyncio.ensure_future(opened.bell.wait()),
-            asyncio.ensure_future(self._clock.sleep(seconds)),
-        ]
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for waiting in waits:
-                waiting.cancel()
+        await rung(opened.bell, self._clock, seconds)
 
     async def announce(
         self, subject: Subject, writes: Sequence[Write], sight: Sight | None = None
