@@ -18,6 +18,7 @@ from consent_sync.app.alerting import Alerting
 from consent_sync.app.database import Reader
 from consent_sync.app.erasing import Erasing
 from consent_sync.app.fading import Fading
+from consent_sync.app.guarding import Guarding
 from consent_sync.app.radar import Radar
 from consent_sync.app.recovering import Recovering
 from consent_sync.app.settings import Settings
@@ -74,6 +75,7 @@ class Application:
     sweeping: Sweeping
     erasing: Erasing
     fading: Fading
+    guarding: Guarding
     alerting: Alerting
     reader: Reader | None = None
     duty: Duty = Duty.ALL
@@ -97,6 +99,8 @@ class Application:
         ]
         self.alerting.begin()
         if self.duty is not Duty.INTAKE:
+            # Before the first turn: what was let through before a restart still counts.
+            await self.guarding.begin()
             self._tasks.append(asyncio.create_task(self.worker.run(), name="worker"))
             self.sweeping.begin()
             self.fading.begin()
@@ -128,6 +132,7 @@ class Application:
             self.sweeping.stop(),
             self.erasing.stop(),
             self.fading.stop(),
+            self.guarding.stop(),
             self.alerting.stop(),
         )
         for task in self._tasks:

@@ -1,6 +1,7 @@
 """Builds everything from the settings and gives back one application that closes itself."""
 
 import os
+import secrets
 import sys
 from importlib.metadata import version
 from urllib.parse import unquote, urlsplit
@@ -42,6 +43,7 @@ from consent_sync.app.database import (
 )
 from consent_sync.app.erasing import Erasing
 from consent_sync.app.fading import Fading
+from consent_sync.app.guarding import Guarding
 from consent_sync.app.hook_watch import ALERT, HookWatch
 from consent_sync.app.inventories import Inventories
 from consent_sync.app.policies import departures_of, limits_of, retry_of, rules_of
@@ -62,6 +64,7 @@ from consent_sync.services.dead_letters import DeadLetterLook, DeadLetters
 from consent_sync.services.erasure import Erasure
 from consent_sync.services.first_look import Eyes
 from consent_sync.services.guard import Guard
+from consent_sync.services.guard_book import GuardBook
 from consent_sync.services.intake import Intake
 from consent_sync.services.lookup import Lookup
 from consent_sync.services.own_door import OwnDoor
@@ -115,7 +118,7 @@ async def build(
     quota = quota_of(store)
     actito, didomi = platforms(settings, session, clock, observer.call, quota)
     didomi_receiver, actito_receiver = DidomiReceiver(), ActitoReceiver()
-    stops = LineStops()
+    stops, guard = LineStops(), Guard(limits_of(settings))
     erasure = Erasure(
         store,
         mappings,
@@ -143,7 +146,7 @@ async def build(
         forget=erasing.forget,
         account_of=lambda mapping: owner(settings, mapping.account),
         stops=stops,
-        guard=Guard(limits_of(settings)),
+        guard=guard,
     )
     intake = Intake(
         store,
@@ -206,6 +209,7 @@ async def build(
             observer.call,
             {ALERT: hooks.condition},
         ),
+        guarding=Guarding(GuardBook(guard, store, clock, secrets.token_hex(4))),
         fading=Fading(Retention(store, clock, round(settings.keep_contents_days * 24 * HOUR))),
         reader=None if settings.database_url == MEMORY else reader_of_database(settings),
         duty=duty,

@@ -28,6 +28,8 @@ def limits_of(settings: Settings) -> Limits:
         created=settings.guard_created_profiles,
         window=_micros(settings.guard_window_seconds),
         changes=settings.guard_changes_an_hour,
+        raised_share=settings.guard_raised_share,
+        created_share=settings.guard_created_share,
     )
 
 

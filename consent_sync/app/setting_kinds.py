@@ -105,6 +105,14 @@ def share(value: str) -> float:
     raise ValueError("a number above 0, at most 1")
 
 
+def share_or_none(value: str) -> float:
+    """Return a share from 0 to 1."""
+    number = _number(value)
+    if 0 <= number <= 1:
+        return number
+    raise ValueError("a number from 0 to 1")
+
+
 def web_url(value: str) -> str:
     """Return an address of a platform without a slash at its end."""
     parts = _split(value)

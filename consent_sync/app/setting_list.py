@@ -144,8 +144,24 @@ class Declared:
             "most profiles created for agreements per mapping and window; 0 = no limit",
         ),
     ]
+    guard_raised_share: Annotated[
+        float,
+        Spec(
+            "0.05",
+            kinds.share_or_none,
+            "largest share of the known people whose lines are raised per mapping and window; 0 = no limit",
+        ),
+    ]
+    guard_created_share: Annotated[
+        float,
+        Spec(
+            "0",
+            kinds.share_or_none,
+            "most profiles created for agreements, as a share of the known people; 0 = no limit",
+        ),
+    ]
     guard_window_seconds: Annotated[
-        float, Spec("3600", kinds.positive_span, "the window in which those two are counted")
+        float, Spec("3600", kinds.positive_span, "the window in which those four are counted")
     ]
     guard_changes_an_hour: Annotated[
         int,

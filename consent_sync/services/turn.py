@@ -312,7 +312,11 @@ class TurnRun:
             return False
         creates = progress.state.profile is Presence.MISSING and bool(plan.actito)
         held = self._tools.guard.hold_back(
-            progress.state, progress.context(), raised, creates=creates
+            progress.state,
+            progress.context(),
+            raised,
+            creates=creates,
+            before=self._turn.state,
         )
         for one in held:
             progress.facts.append(one)

@@ -6,7 +6,16 @@ import pytest
 
 from consent_sync.domain.moments import HOUR
 from consent_sync.domain.verdicts import Verdict
-from consent_sync.services.guard import MANY_CHANGES, MANY_CREATED, MANY_RAISED, Guard, Limits
+from consent_sync.services.guard import (
+    FEW,
+    MANY_CHANGES,
+    MANY_CREATED,
+    MANY_PEOPLE,
+    MANY_RAISED,
+    Counts,
+    Guard,
+    Limits,
+)
 from tests.doubles.platforms import Profile
 from tests.histories.story import ANN, NO, YES, Story
 from tests.histories.test_review import recomputed
@@ -123,3 +132,87 @@ async def test_a_line_that_is_changed_again_and_again_is_parked() -> None:
     story.click("didomi", line, YES)
     await engine.run()
     assert story.holds(line) == (YES, YES)
+
+
+async def everybody_agrees(story: Story, people: int, *, known_for: float) -> int:
+    """Let so many people agree whom we have known for so long; return how many are held."""
+    engine = story.engine
+    names = [f"person-{number}@example.com" for number in range(people)]
+    for name in names:
+        engine.actito.profiles[name] = Profile(name)
+        engine.didomi.click(name, {story.lines[3].node: NO})
+    await engine.run()
+    engine.clock.advance(known_for)
+    for name in names:
+        engine.didomi.click(name, {story.lines[0].node: YES})
+    await engine.run()
+    return sum(bool(engine.doubts(name)) for name in names)
+
+
+async def test_a_share_of_the_people_is_the_limit() -> None:
+    """Of those we knew before, no more than the share are raised; the others wait and say why."""
+    story = await guarded(Limits(raised_share=0.5))
+    story.engine.guard.known = {story.engine.mapping.name: 500}
+    held = await everybody_agrees(story, 255, known_for=4000)
+
+    assert held == 5
+    assert story.engine.doubts("person-254@example.com")[0].reason == MANY_PEOPLE
+
+
+async def test_few_people_are_never_too_many_for_a_share() -> None:
+    """On a small list a share is nobody at all; nor does it matter before people were counted."""
+    story = await guarded(Limits(raised_share=0.01))
+
+    assert await everybody_agrees(story, FEW, known_for=4000) == 0
+    assert story.engine.guard.let_through(story.engine.mapping.name).people == FEW
+
+
+async def test_newcomers_do_not_count_for_the_share() -> None:
+    """A list that grows is not a list that is changed: those of the last hour pass."""
+    story = await guarded(Limits(raised_share=0.01))
+
+    assert await everybody_agrees(story, FEW + 20, known_for=60) == 0
+    assert story.engine.guard.let_through(story.engine.mapping.name).people == 0
+
+
+async def test_one_person_counts_once_for_the_share() -> None:
+    """Several lines of one person are one person."""
+    story = await guarded(Limits(raised_share=0.01))
+    story.click("didomi", story.lines[0], NO)
+    await story.engine.run()
+    story.engine.clock.advance(4000)
+    for at in (0, 2, 3):
+        story.click("didomi", story.lines[at], YES)
+        await story.engine.run()
+        story.engine.clock.advance(5)
+
+    assert story.engine.guard.let_through(story.engine.mapping.name).people == 1
+
+
+async def test_refusals_are_not_delayed_while_a_share_holds() -> None:
+    """Hundreds wait, and whoever refuses is refused in the same turn."""
+    story = await guarded(Limits(raised_share=0.01))
+    engine, line = story.engine, story.lines[0]
+    await everybody_agrees(story, FEW + 3, known_for=4000)
+    engine.clock.advance(5)
+    for name in ("person-0@example.com", f"person-{FEW + 2}@example.com"):
+        engine.didomi.click(name, {line.node: NO})
+    await engine.run()
+
+    held = [engine.actito.profiles[f"person-{one}@example.com"] for one in (0, FEW + 2)]
+    assert [one.subscriptions[line.id] for one in held] == [False, False]
+
+
+async def test_created_profiles_have_a_share_too() -> None:
+    """What other processes created counts as well."""
+    story = await guarded(Limits(created_share=0.01), upsert_mode=True, profile=False)
+    engine, name = story.engine, story.engine.mapping.name
+    engine.guard.others = {name: Counts(created=FEW)}
+    engine.didomi.click(ANN, {story.lines[0].node: YES})
+    await engine.run()
+
+    assert [one.reason for one in engine.doubts(ANN)] == [MANY_CREATED]
+    engine.guard.known = {name: FEW * 1000}
+    engine.didomi.click(BEN, {story.lines[0].node: YES})
+    await engine.run()
+    assert BEN in engine.actito.profiles
