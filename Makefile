@@ -8,13 +8,17 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 BENCH_VENV := .venv-bench
 LOCK_VENV := .venv-lock
 
+# How long the long run is.
+PURE_STEPS ?= 1000000
+WHOLE_STEPS ?= 10000
+
 # Nothing may follow the summary of the tests, whichever folder make is started from.
 MAKEFLAGS += --no-print-directory
 
 # The stamps below depend on each other's order.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check format-check lint types floors tests format bench lock clean
+.PHONY: help venv demo test check format-check lint types floors tests check-deep format bench lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -73,6 +77,10 @@ tests: venv  ## all tests, with branch coverage
 format: venv  ## format and repair what can be repaired
 	$(BIN)/ruff check --fix --quiet .
 	$(BIN)/ruff format --quiet .
+
+check-deep: venv  ## the long run before a release: a million steps of the rules, ten thousand of the whole
+	$(BIN)/python -m tests.deep pure $(PURE_STEPS)
+	$(BIN)/python -m tests.deep whole $(WHOLE_STEPS)
 
 # --- the rest ---
 

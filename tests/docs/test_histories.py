@@ -393,6 +393,35 @@ async def _open_nothing() -> None:
     assert sides(engine) == (YES, YES)
 
 
+@history("A second refusal in Didomi that no event tells of")
+async def _open_second() -> None:
+    engine = an_engine()
+    engine.didomi.fanout = ("bare user",)
+    chooses(engine, "Didomi", NO)
+    await engine.run()
+    engine.clock.advance(600)
+    chooses(engine, "Actito", YES)
+    engine.clock.advance(10)
+    chooses(engine, "Didomi", NO)
+    await engine.run()
+
+    assert sides(engine) == (YES, YES)
+
+
+@history("Clocks that differ by more than the tolerance")
+async def _open_clocks() -> None:
+    engine = an_engine()
+    engine.didomi.skew = -180 * MINUTE
+    chooses(engine, "Actito", YES)
+    engine.didomi.click(ANN, {})
+    await engine.run()
+    engine.clock.advance(600)
+    chooses(engine, "Didomi", NO)
+    await engine.run()
+
+    assert sides(engine) == (YES, YES)
+
+
 @history("A cleared list that Didomi sends as an absent key")
 async def _open_absent() -> None:
     engine = _with_topics()

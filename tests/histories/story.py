@@ -16,6 +16,7 @@ from consent_sync.domain.state import LineState
 from tests.doubles.engine import Engine
 from tests.doubles.mappings import EMAIL, NEWS, SMS, SPORT, a_line, a_mapping
 from tests.doubles.platforms import FANOUTS, FAULTS, Profile
+from tests.tally import TALLY
 
 ANN = "ann@example.com"
 YES, NO, NONE = Choice.GRANTED, Choice.DENIED, Choice.NONE
@@ -378,6 +379,7 @@ def lists_of(*kinds: st.SearchStrategy[Step]) -> st.SearchStrategy[list[Step]]:
 
 async def play(story: Story, steps: list[Step]) -> None:
     """Play a history to its end; a step that has nothing to work on does nothing."""
+    TALLY["steps"] += len(steps)
     for step in steps:
         story.engine.clock.advance(0.2)
         await step.play(story)

@@ -19,6 +19,7 @@ from tests.histories.story import (
     Story,
     histories,
 )
+from tests.tally import TALLY
 
 clicks = st.lists(
     st.tuples(
@@ -35,6 +36,8 @@ clicks = st.lists(
 async def deliver_in_any_order(story: Story, chance: random.Random) -> None:
     """Bring the webhooks of both sides within seconds, and let turns come in between."""
     engine = story.engine
+    # The click before, and every webhook that it caused.
+    TALLY["steps"] += 1 + len(engine.didomi.outbox) + len(engine.actito.outbox)
     for _ in range(60):
         boxes = [box for box in (engine.didomi.outbox, engine.actito.outbox) if box]
         if not boxes:

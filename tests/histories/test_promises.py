@@ -19,6 +19,7 @@ from consent_sync.domain.moments import Micros
 from tests.doubles.engine import Engine
 from tests.doubles.mappings import EMAIL, a_line, a_mapping
 from tests.doubles.platforms import FAULTS, ActitoWorld, DidomiWorld, Profile
+from tests.tally import TALLY
 
 ANN = "ann@example.com"
 YES, NO = Choice.GRANTED, Choice.DENIED
@@ -137,6 +138,8 @@ def test_without_faults_the_newest_choice_wins(
 
 
 async def _deliver_in_any_order(engine: Engine, chance: random.Random) -> None:
+    # The click before, and every webhook that it caused.
+    TALLY["steps"] += 1 + len(engine.didomi.outbox) + len(engine.actito.outbox)
     for _ in range(20):
         boxes = [box for box in (engine.didomi.outbox, engine.actito.outbox) if box]
         if not boxes:
@@ -170,6 +173,7 @@ wild_steps = st.lists(
 async def play_wild(history: History, steps: list[Step]) -> None:
     """Play one wild history; a step that has nothing to work on does nothing."""
     engine = history.engine
+    TALLY["steps"] += len(steps)
     for kind, one, two in steps:
         engine.clock.advance(0.2)
         if kind == "turn":
