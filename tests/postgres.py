@@ -41,6 +41,11 @@ class PostgresServer:
         """Stop the server in this mode and start it again, on the same socket."""
         self._control("restart", "-m", mode, "-l", str(self.folder / "data" / "log"))
 
+    @property
+    def tools(self) -> Path:
+        """Return the folder of the server's own tools, such as pg_dump."""
+        return Path(self._server.bin_path)
+
     def url(self, database: str = "postgres") -> str:
         return str(self._server.get_uri(database))
 
