@@ -5,9 +5,11 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from consent_sync.adapters.actito.client import ActitoClient
 from consent_sync.adapters.mapping_files.problems import nearest_word
 from consent_sync.cli.doctor.finding import Finding, fail, ok, warn
+from consent_sync.cli.doctor.lacking import lacking
 from consent_sync.domain.attributes import missing_mandatory
 from consent_sync.domain.errors import ConsentSyncError
 from consent_sync.domain.hooks import NEEDED_EVENTS, WebhookRegistration, hook_faults
+from consent_sync.domain.inventory import Inventory
 from consent_sync.domain.mapping import Mapping
 from consent_sync.domain.profile import TableStructure
 
@@ -33,18 +35,12 @@ def _table(what: str, table: TableStructure, mapping: Mapping) -> Iterator[Findi
     yield _key(what, table, mapping)
     if mapping.upsert_mode:
         yield from _mandatory(what, table, mapping)
-    if table.subscriptions is None:
+    if not table.subscriptions:
         said = "subscriptions could not be checked: the structure of the table does not list them"
         yield warn(what, said)
         return
-    wrong = [line for line in mapping.lines if line.id not in table.subscriptions]
-    for line in wrong:
-        near = nearest_word(line.id, table.subscriptions)
-        hint = f"; did you mean {near!r}?" if near else ""
-        where = f"{mapping.file}:{line.line_number}"
-        yield fail(what, f"no subscription {line.id!r}{hint}", f"correct {where}, or make it")
-    if not wrong:
-        yield ok(what, "every subscription of the mapping exists")
+    wrong = list(lacking(what, mapping, Inventory(table=table)))
+    yield from wrong or [ok(what, "every subscription of the mapping exists")]
 
 
 def _key(what: str, table: TableStructure, mapping: Mapping) -> Finding:

@@ -5,10 +5,11 @@ from typing import Final
 
 from consent_sync.adapters.didomi.catalogue import Catalogue
 from consent_sync.adapters.didomi.client import DidomiClient
-from consent_sync.adapters.mapping_files.problems import nearest_word
 from consent_sync.cli.doctor.finding import Finding, fail, ok, warn
+from consent_sync.cli.doctor.lacking import lacking
 from consent_sync.domain.errors import ConsentSyncError
-from consent_sync.domain.mapping import Line, Mapping
+from consent_sync.domain.inventory import Inventory
+from consent_sync.domain.mapping import Mapping
 
 WEBHOOK_PATH: Final = "/webhooks/didomi"
 
@@ -27,34 +28,15 @@ async def didomi_findings(client: DidomiClient, mapping: Mapping) -> AsyncIterat
 
 
 def _catalogue(what: str, known: Catalogue, mapping: Mapping) -> Iterator[Finding]:
-    if known.purposes is None:
-        yield warn(what, "purposes could not be checked: Didomi does not list them to this key")
-    if known.preferences is None:
-        yield warn(what, "preferences could not be checked: Didomi does not list them to this key")
-    wrong = [(line, said) for line in mapping.lines for said in _unknown(line, known)]
-    for line, said in wrong:
-        where = f"{mapping.file}:{line.line_number}"
-        yield fail(what, f"{line.id}: {said}", f"correct {where}, or make it in Didomi")
-    if not wrong and known.purposes is not None and known.preferences is not None:
+    lists = {"purposes": known.purposes, "preferences": known.preferences}
+    unlisted = [name for name, listed in lists.items() if not listed]
+    for name in unlisted:
+        yield warn(what, f"{name} could not be checked: Didomi does not list them to this key")
+    inventory = Inventory(purposes=known.purposes, preferences=known.preferences)
+    wrong = list(lacking(what, mapping, inventory))
+    yield from wrong
+    if not wrong and not unlisted:
         yield ok(what, "every purpose, preference and value of the mapping exists")
-
-
-def _unknown(line: Line, known: Catalogue) -> Iterator[str]:
-    node = line.node
-    if known.purposes is not None and node.purpose and node.purpose not in known.purposes:
-        yield f"no purpose {node.purpose!r}{_hint(node.purpose, known.purposes)}"
-    if known.preferences is None or not node.preference:
-        return
-    if node.preference not in known.preferences:
-        yield f"no preference {node.preference!r}{_hint(node.preference, known.preferences)}"
-    elif node.option and node.option not in (values := known.preferences[node.preference]):
-        named = f"preference {node.preference!r} has no value {node.option!r}"
-        yield f"{named}{_hint(node.option, values)}"
-
-
-def _hint(word: str, known: object) -> str:
-    nearest = nearest_word(word, known) if isinstance(known, frozenset | dict) else ""
-    return f"; did you mean {nearest!r}?" if nearest else ""
 
 
 async def _webhook(what: str, client: DidomiClient, mapping: Mapping) -> Finding:
