@@ -1,6 +1,6 @@
 """The durable store: what came in, whose turn it is, and what is known.
 
-One store, six small sockets: Inbox (the door), Turns (the work), Ledger (the looking), Versions
+One store, seven small sockets: Inbox (the door), Turns (the work), Waiting, Ledger (the looking), Versions
 (of mappings), Graves (of the erased), Board (what replicas share), and Store which is all of them with a life cycle. Whatever a method has returned from is durable.
 Every method raises StoreError when the store cannot do it; nothing of that call is kept then.
 """
@@ -209,6 +209,17 @@ class Turns(Protocol):
         ...
 
 
+class Waiting(Protocol):
+    """What waits for better times."""
+
+    async def hurry(self, limit: int) -> int:
+        """Let up to `limit` turns that failed or wait come at once; return how many.
+
+        Those are the turns with a `first_failed_at`; people with a refusal that waits come first.
+        """
+        ...
+
+
 class Ledger(Protocol):
     """The looking: never changes anything but `replay`."""
 
@@ -265,7 +276,7 @@ class Ledger(Protocol):
         ...
 
 
-class Store(Inbox, Turns, Ledger, Versions, Graves, Board, Protocol):
+class Store(Inbox, Turns, Waiting, Ledger, Versions, Graves, Board, Protocol):
     """All of it, with a life cycle."""
 
     async def open(self) -> None:

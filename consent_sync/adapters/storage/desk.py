@@ -39,6 +39,7 @@ class Desk:
         )
         self.announce = settling.announce
         self.settle = settling.settle
+        self.hurry = settling.hurry
         self.accept = accepting.accept
         self.refuse = accepting.refuse
         self.replay = accepting.replay
@@ -59,6 +60,7 @@ class Desk:
         return (
             self.announce,
             self.settle,
+            self.hurry,
             self.accept,
             self.refuse,
             self.replay,

@@ -179,6 +179,20 @@ class MemoryStore(BoardInMemory, LookingInMemory):
         self._line.put_first(subject, data.person(subject).urgency())
         self._bell.set()
 
+    async def hurry(self, limit: int) -> int:
+        """Let up to `limit` turns that failed or wait come at once; return how many."""
+        data = self._open()
+        hurried = 0
+        for subject in self._retrying:
+            person = data.person(subject)
+            lane = person.lane
+            waits = lane is not None and lane.due_at > 2 and lane.first_failed_at is not None
+            if lane is not None and waits and hurried < limit:
+                lane.due_at = 2 if person.summary.optout_waiting_since is None else 1
+                hurried += 1
+        self._bell.set()
+        return hurried
+
     async def replay(self, number: int, subjects: Sequence[Subject], received_at: Micros) -> None:
         """Queue a stored event again; raise AbsentError when there is none of that number."""
         data = self._open()

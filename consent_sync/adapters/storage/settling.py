@@ -121,6 +121,10 @@ class Settling:
             newest = self._newest(ends)
         return self._set_lanes(ends, newest, moved)
 
+    def hurry(self, calls: Sequence[int]) -> list[int]:
+        """Let turns that failed or wait come at once, up to a limit; return how many."""
+        return [self._statements.change("hurry_waiting", limit) for limit in calls]
+
     def _keep_states(self, ends: Sequence[End]) -> None:
         records: list[Row] = []
         persons: list[Row] = []

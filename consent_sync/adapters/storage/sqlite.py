@@ -162,6 +162,13 @@ class SqliteStore:
         """Give an untouched turn back, due at once."""
         self._opened().dispatcher.release(subject)
 
+    async def hurry(self, limit: int) -> int:
+        """Let up to `limit` turns that failed or wait come at once; return how many."""
+        opened = self._opened()
+        return await opened.writer.submit(
+            Work(opened.desk.hurry, limit, _CALL_BYTES, opened.dispatcher.hurried)
+        )
+
     # --- the looking ---
 
     async def person(self, subject: Subject) -> PersonState | None:

@@ -129,6 +129,12 @@ class Dispatcher:
         self.lanes.due_again(claim.person, ended.due_at, now=ended.now)
         self.arrived(ended.arrivals)
 
+    def hurried(self, number: int) -> None:
+        """The turns of so many persons were brought forward."""
+        if number:
+            self.lanes.next_due = 0
+            self._bell.set()
+
     def not_settled(self, claim: Claim) -> None:
         """A turn could not be recorded and goes on, unless it was given back meanwhile."""
         claim.ending = False

@@ -190,6 +190,13 @@ class PostgresStore(Looking):
         await opened.keeper.release(claim)
         opened.bell.set()
 
+    async def hurry(self, limit: int) -> int:
+        """Let up to `limit` turns that failed or wait come at once; return how many."""
+        opened = self._opened()
+        number = len(await opened.look.rows("hurry_waiting", {"limit": limit}))
+        opened.bell.set()
+        return number
+
     # --- what the platforms allow ---
 
     async def draw(self, ask: Ask) -> Permits:

@@ -556,4 +556,26 @@ RETURNING name
 -- Leave a piece of work to whoever takes it next.
 UPDATE consent_sync.notice SET holder = NULL, held_until = NULL
 WHERE name = %(name)s AND holder = %(holder)s
-RETURNING name
+RETURNING name;
+
+-- name: hurry_waiting
+-- Turns that failed or wait come at once, those with a refusal that waits before all others.
+WITH few AS MATERIALIZED (
+    SELECT person FROM consent_sync.lane
+    WHERE next_at > 2 AND fence IS NULL AND first_failed_at IS NOT NULL
+    ORDER BY next_at
+    LIMIT %(limit)s
+),
+mine AS MATERIALIZED (
+    SELECT lane.person, known.optout_waiting_since IS NULL AS later
+    FROM few
+    JOIN consent_sync.lane USING (person)
+    JOIN consent_sync.person AS known ON known.key = lane.person
+    WHERE lane.fence IS NULL
+    ORDER BY lane.person
+    FOR UPDATE OF lane
+)
+UPDATE consent_sync.lane SET next_at = CASE WHEN mine.later THEN 2 ELSE 1 END
+FROM mine
+WHERE lane.person = mine.person
+RETURNING lane.person;

@@ -134,6 +134,19 @@ SELECT event FROM item WHERE id = ?;
 -- Something new arrived: turns that wait for their moment are due at once.
 UPDATE OR ROLLBACK lane SET due_at = 0 WHERE due_at > 0 AND person IN (SELECT value FROM json_each(?));
 
+-- name: hurry_waiting
+-- Turns that failed or wait come at once, those with a refusal that waits before all others.
+UPDATE OR ROLLBACK lane
+SET due_at = iif(
+    (SELECT optout_waiting_since FROM person WHERE person.id = lane.person) IS NULL, 2, 1
+)
+WHERE person IN (
+    SELECT person FROM lane
+    WHERE due_at > 2 AND first_failed_at IS NOT NULL
+    ORDER BY due_at
+    LIMIT ?
+);
+
 -- name: count_lanes
 -- How many of these persons have a lane.
 SELECT count(*) FROM json_each(?) WHERE EXISTS (SELECT 1 FROM lane WHERE person = value);
