@@ -18,6 +18,7 @@ from consent_sync.domain.errors import (
     CredentialError,
     PermanentError,
     TemporaryError,
+    ThrottledError,
     UnclearError,
 )
 
@@ -109,7 +110,8 @@ class HttpWall:
     ) -> Answer:
         """Return a 2xx answer or one whose status is in `accept`; raise for everything else.
 
-        TemporaryError: not sent, held back, throttled (429), redirected, or a read without a clear answer.
+        TemporaryError: not sent, held back, redirected, or a read without a clear answer.
+        ThrottledError: 429.
         UnclearError: a write without one. CredentialError: 401, 403. PermanentError: other 4xx.
         """
         all_headers = {"Accept": "application/json", "User-Agent": "consent-sync"}
@@ -177,7 +179,7 @@ def refusal(answer: Answer, name: str, *, write: bool) -> ConsentSyncError:
     status = answer.status
     if status == 429:
         wait = retry_after(answer.headers)
-        return TemporaryError(f"{name}: too many calls (429)", retry_after=wait)
+        return ThrottledError(f"{name}: too many calls (429)", retry_after=wait)
     # 408 and 425: the platform gave up on the request before it had decided anything.
     if status >= 500 or status in (408, 425):
         kind = UnclearError if write else TemporaryError

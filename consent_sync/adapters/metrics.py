@@ -76,6 +76,12 @@ class Metrics:
         self._mapping_valid = self._gauge(
             "mapping_valid", "1 when the file as it stands now is the one in force", "mapping"
         )
+        self._not_called = self._gauge(
+            "not_called",
+            "1 while a platform is not called",
+            *("side", "account", "mapping", "cause"),
+        )
+        self._paused = self._gauge("paused", "1 while writing is paused", "side", "mapping")
         self._swept = self._gauge("swept_persons", "People compared by the last whole sweep")
         self._sweeping = self._gauge(
             "sweeping_persons", "People compared so far by the sweep that is under way, or was last"
@@ -138,6 +144,16 @@ class Metrics:
     def hooks(self, faulty: MappingView[str, int]) -> None:
         """Set how many of the webhooks that each mapping needs are missing or lead elsewhere."""
         _set_all(self._hooks, faulty)
+
+    def not_called(self, side: Side, account: str, mapping: str, cause: str, *, over: bool) -> None:
+        """Set that a platform is not called, or is called again (`over`)."""
+        self._not_called.labels(side, account, mapping, cause).set(not over)
+
+    def paused(self, places: Collection[tuple[Side, str]]) -> None:
+        """Set where writing is paused, by side and mapping; an empty mapping stands for all."""
+        self._paused.clear()
+        for side, mapping in places:
+            self._paused.labels(side, mapping).set(1)
 
     def store(self, status: StoreStatus | None, now: Micros) -> None:
         """Set the backlog as the store tells it; None = it could not be asked."""

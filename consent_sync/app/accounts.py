@@ -17,6 +17,7 @@ from consent_sync.domain.mapping import Mapping
 from consent_sync.domain.profile import ProfileChange, TableStructure
 from consent_sync.ports.lists import ListedEvent, ListedUser, UserList, UserLook
 from consent_sync.ports.platforms import ConsentDraft
+from consent_sync.services.circuits import Break, Circuit
 
 Client = TypeVar("Client")
 
@@ -59,13 +60,28 @@ def calls_a_minute(settings: Settings) -> int:
 class Accounts(Generic[Client]):
     """Clients by account; accounts with the same credentials share one, its token and its pace."""
 
-    def __init__(self, settings: Settings, clients: MappingView[str, Client]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        clients: MappingView[str, Client],
+        circuits: MappingView[str, Circuit],
+    ) -> None:
         self._settings = settings
         self._clients = clients
+        self._circuits = circuits
 
     def of(self, mapping: Mapping) -> Client:
         """Return the client for a mapping."""
         return self._clients[owner(self._settings, mapping.account)]
+
+    def circuit(self, mapping: Mapping) -> Circuit:
+        """Return the breaker that a mapping's calls go through."""
+        return self._circuits[owner(self._settings, mapping.account)]
+
+    def breaks(self) -> tuple[Break, ...]:
+        """Return what is not called now, over all accounts."""
+        each = dict.fromkeys(self._circuits.values())
+        return tuple(one for circuit in each for one in circuit.breaks())
 
     def all(self) -> MappingView[str, Client]:
         """Return every client by account; the plain account has an empty name."""
@@ -77,23 +93,33 @@ class ActitoAccounts(Accounts[ActitoClient]):
 
     async def read_by_key(self, mapping: Mapping, key: str) -> ProfileReading | ProfileMissing:
         """Read one profile by the mapping's unique key."""
-        return await self.of(mapping).read_by_key(mapping, key)
+        return await self.circuit(mapping).through(
+            mapping.name, lambda: self.of(mapping).read_by_key(mapping, key)
+        )
 
     async def read_by_id(
         self, mapping: Mapping, profile_id: str
     ) -> ProfileReading | ProfileMissing:
         """Read one profile by Actito's number."""
-        return await self.of(mapping).read_by_id(mapping, profile_id)
+        return await self.circuit(mapping).through(
+            mapping.name, lambda: self.of(mapping).read_by_id(mapping, profile_id)
+        )
 
     async def update(
         self, mapping: Mapping, key: str, change: ProfileChange, *, after_look: bool
     ) -> str:
         """Change an existing profile."""
-        return await self.of(mapping).update(mapping, key, change, after_look=after_look)
+        return await self.circuit(mapping).through(
+            mapping.name,
+            lambda: self.of(mapping).update(mapping, key, change, after_look=after_look),
+            write=True,
+        )
 
     async def create(self, mapping: Mapping, key: str, change: ProfileChange) -> str:
         """Create a profile."""
-        return await self.of(mapping).create(mapping, key, change)
+        return await self.circuit(mapping).through(
+            mapping.name, lambda: self.of(mapping).create(mapping, key, change), write=True
+        )
 
     async def delete(self, mapping: Mapping, key: str) -> None:
         """Delete a profile."""
@@ -122,11 +148,15 @@ class DidomiAccounts(Accounts[DidomiClient]):
         self, mapping: Mapping, ouid: str, regulation: str
     ) -> UserReading | UserMissing:
         """Read the state of one organisation user id."""
-        return await self.of(mapping).read_user(mapping, ouid, regulation)
+        return await self.circuit(mapping).through(
+            mapping.name, lambda: self.of(mapping).read_user(mapping, ouid, regulation)
+        )
 
     async def send_events(self, mapping: Mapping, drafts: Sequence[ConsentDraft]) -> None:
         """Create these events."""
-        await self.of(mapping).send_events(mapping, drafts)
+        await self.circuit(mapping).through(
+            mapping.name, lambda: self.of(mapping).send_events(mapping, drafts), write=True
+        )
 
     async def delete_user(self, mapping: Mapping, ouid: str) -> None:
         """Delete every record of one organisation user id."""

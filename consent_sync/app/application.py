@@ -22,6 +22,7 @@ from consent_sync.app.guarding import Guarding
 from consent_sync.app.radar import Radar
 from consent_sync.app.recovering import Recovering
 from consent_sync.app.settings import Settings
+from consent_sync.app.standstill import Standstill
 from consent_sync.app.sweeping import Sweeping
 from consent_sync.app.witnesses import remember_profiles
 from consent_sync.domain.rules import Rules
@@ -68,6 +69,7 @@ class Application:
     replay: Replay
     review: Review
     dead_letters: DeadLetters
+    standstill: Standstill
     radar: Radar
     worker: Worker
     session: aiohttp.ClientSession
@@ -98,6 +100,8 @@ class Application:
             asyncio.create_task(self.activation.watch(self._tell), name="mappings"),
         ]
         self.alerting.begin()
+        await self.standstill.begin()
+        self._tasks.append(asyncio.create_task(self.standstill.run(), name="standstill"))
         if self.duty is not Duty.INTAKE:
             # Before the first turn: what was let through before a restart still counts.
             await self.guarding.begin()

@@ -3,6 +3,7 @@
 import os
 import secrets
 import sys
+from collections.abc import Callable
 from importlib.metadata import version
 from urllib.parse import unquote, urlsplit
 
@@ -50,8 +51,10 @@ from consent_sync.app.policies import departures_of, limits_of, retry_of, rules_
 from consent_sync.app.radar import Radar
 from consent_sync.app.recovering import Recovering
 from consent_sync.app.settings import Settings
+from consent_sync.app.standstill import Standstill
 from consent_sync.app.sweeping import Sweeping
 from consent_sync.app.trials import TrialGate
+from consent_sync.domain.identity import Side
 from consent_sync.domain.mapping import Mapping
 from consent_sync.domain.moments import HOUR, SECOND
 from consent_sync.ports.clock import Clock
@@ -60,6 +63,7 @@ from consent_sync.ports.lists import ConsentLists, ProfileSource
 from consent_sync.ports.mappings import MappingSource
 from consent_sync.ports.quota import Quota
 from consent_sync.ports.store import Ledger
+from consent_sync.services.circuits import BreakChange, Circuit
 from consent_sync.services.dead_letters import DeadLetterLook, DeadLetters
 from consent_sync.services.erasure import Erasure
 from consent_sync.services.first_look import Eyes
@@ -70,6 +74,7 @@ from consent_sync.services.lookup import Lookup
 from consent_sync.services.own_door import OwnDoor
 from consent_sync.services.pace import PacedProfiles
 from consent_sync.services.patience import PatientLists, PatientProfiles
+from consent_sync.services.pauses import Pauses
 from consent_sync.services.profiles import ProfileIndex
 from consent_sync.services.recovery import OnPage, Recovery
 from consent_sync.services.replay import Replay, ReplayLook
@@ -115,8 +120,10 @@ async def build(
         connector=aiohttp.TCPConnector(limit=100, ttl_dns_cache=60, keepalive_timeout=4),
         cookie_jar=aiohttp.DummyCookieJar(),
     )
+    standstill = Standstill(store, Pauses(store, clock), metrics)
     quota = quota_of(store)
-    actito, didomi = platforms(settings, session, clock, observer.call, quota)
+    actito, didomi = platforms(settings, session, clock, observer.call, quota, standstill.told)
+    standstill.breaks = lambda: (*actito.breaks(), *didomi.breaks())
     didomi_receiver, actito_receiver = DidomiReceiver(), ActitoReceiver()
     stops, guard = LineStops(), Guard(limits_of(settings))
     erasure = Erasure(
@@ -147,6 +154,7 @@ async def build(
         account_of=lambda mapping: owner(settings, mapping.account),
         stops=stops,
         guard=guard,
+        paused=standstill.pauses.of,
     )
     intake = Intake(
         store,
@@ -185,6 +193,7 @@ async def build(
         dead_letters=DeadLetters(DeadLetterLook(store, mappings, rules), store, clock),
         radar=Radar(Inventories(actito, didomi), mappings, stops, clock, metrics, hooks),
         worker=Worker(store, synchroniser, settings.turns_concurrency, observer, actito.room),
+        standstill=standstill,
         session=session,
         recovering=recovering,
         sweeping=Sweeping(
@@ -284,8 +293,13 @@ def platforms(
     clock: Clock,
     observer: Observer | None = None,
     quota: Quota | None = None,
+    tell: Callable[[BreakChange], None] = lambda _: None,
 ) -> tuple[ActitoAccounts, DidomiAccounts]:
-    """Build one client per distinct account: token and pace belong to the key, not to the mapping."""
+    """Build one client per distinct account: token and pace belong to the key, not to the mapping.
+
+    `tell` hears when a platform is not called any more, and when it is called again.
+    """
+    circuits: dict[ActitoSettings | DidomiSettings, Circuit] = {}
     actito: dict[ActitoSettings, ActitoClient] = {}
     didomi: dict[DidomiSettings, DidomiClient] = {}
     actito_of: dict[str, ActitoClient] = {}
@@ -304,5 +318,20 @@ def platforms(
             actito[there] = ActitoClient(patient, there, clock, quota=quota)
         if here not in didomi:
             didomi[here] = DidomiClient(wall(own.didomi_timeout_seconds), here, clock)
+        for side, key in ((Side.ACTITO, there), (Side.DIDOMI, here)):
+            circuit = Circuit(side, name, clock, settings.breaker_failures, tell)
+            circuits.setdefault(key, circuit)
         actito_of[name], didomi_of[name] = actito[there], didomi[here]
-    return ActitoAccounts(settings, actito_of), DidomiAccounts(settings, didomi_of)
+    names = actito_of.keys()
+    return (
+        ActitoAccounts(
+            settings,
+            actito_of,
+            {name: circuits[actito_settings(settings.account(name))] for name in names},
+        ),
+        DidomiAccounts(
+            settings,
+            didomi_of,
+            {name: circuits[didomi_settings(settings.account(name))] for name in names},
+        ),
+    )

@@ -60,6 +60,11 @@ class Radar:
             await self.look()
             pause = soon if self._stops.suspects else every_seconds
 
+    def resting(self) -> dict[str, int]:
+        """Return how many lines of each mapping rest, where any does."""
+        counts = {name: self._stops.count(name) for name in self._mappings.current()}
+        return {name: number for name, number in counts.items() if number}
+
     async def look(self) -> None:
         """Look once at everything that the mappings in force name."""
         mappings = [*self._mappings.current().values()]

@@ -114,6 +114,14 @@ class Declared:
             "how long a call is tried again before it is put aside for a person",
         ),
     ]
+    breaker_failures: Annotated[
+        int,
+        Spec(
+            "10",
+            kinds.whole,
+            "after so many failed calls in a row a platform is left in peace for a while; 0 = never",
+        ),
+    ]
     late_after_seconds: Annotated[
         float, Spec("300", kinds.span, "a yes that took longer to arrive counts as late")
     ]

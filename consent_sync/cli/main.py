@@ -25,6 +25,7 @@ from consent_sync.cli import (
     importing,
     mappings,
     migrate,
+    pausing,
     plan,
     recover,
     schema,
@@ -108,6 +109,8 @@ app.add_typer(events.app, name="events")
 app.add_typer(held.app, name="held")
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(webhooks.app, name="webhooks")
+app.command("pause")(pausing.pause)
+app.command("resume")(pausing.resume)
 app.command("audit")(audit.command)
 app.command("recover")(recover.command)
 app.command("sweep")(sweep.command)

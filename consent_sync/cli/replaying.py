@@ -18,6 +18,7 @@ OPERATORS: Final = ("operator", "admin")
 """The roles whose tokens may decide, in the order in which they are looked for."""
 
 TIMEOUT: Final = aiohttp.ClientTimeout(total=30)
+_SOON: Final = aiohttp.ClientTimeout(total=2)
 _EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - read, not listened on
 
 Done = dict[str, object]
@@ -95,6 +96,24 @@ async def ask_server(
     if response.status != 200:
         raise CommandError(f"the server at {base} refuses: {said.get('detail')}")
     return said
+
+
+async def served_status(settings: "Settings") -> dict[str, Any]:
+    """Return what the server on this machine says about how things stand, nothing without one."""
+    try:
+        base = server_of(settings)
+    except CommandError:
+        return {}
+    headers = authorization(settings, ("viewer", *OPERATORS))
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=_SOON, headers=headers) as session,
+            session.get(base / "api/v1/status") as response,
+        ):
+            said = await response.json(content_type=None)
+    except (aiohttp.ClientError, TimeoutError, ValueError):
+        return {}
+    return said if response.status == 200 and isinstance(said, dict) else {}
 
 
 def _no_answer(base: URL, error: Exception) -> CommandError:

@@ -1,12 +1,12 @@
 """`consent-sync status`: how things stand, in counts and ages."""
 
 import asyncio
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from consent_sync.cli.exits import FOUND_SOMETHING, WRONG_CONFIGURATION
-from consent_sync.cli.output import AS_JSON, counted, moment, print_json, say, show_table
+from consent_sync.cli.output import AS_JSON, counted, moment, moment_of, print_json, say, show_table
 from consent_sync.domain.identity import Side
 from consent_sync.domain.moments import SECOND, Micros
 
@@ -24,32 +24,54 @@ def command(as_json: Annotated[bool, AS_JSON] = False) -> None:
     from consent_sync.web.api import status_view
 
     settings, now = settings_here(), SystemClock().now()
-    status, mappings = asyncio.run(_look(settings))
+    status, mappings, still = asyncio.run(_look(settings))
     # What a turn costs is known to the service alone: here each is reckoned with one call.
     pace = calls_a_minute(settings)
     backlog = status.waiting_turns * 60 / pace if pace else None
     if as_json:
-        print_json(status_view(status, now, mappings, backlog))
+        print_json(status_view(status, now, mappings, backlog, still))
     else:
         _show(status, now, backlog)
+        _show_still(still)
         _show_mappings(mappings)
     if mappings.problems:
         raise typer.Exit(WRONG_CONFIGURATION)
-    if status.failed or status.held:
+    if status.failed or status.held or still["paused"] or still["not_called"]:
         raise typer.Exit(FOUND_SOMETHING)
 
 
-async def _look(settings: "Settings") -> "tuple[StoreStatus, Standing]":
+async def _look(settings: "Settings") -> "tuple[StoreStatus, Standing, dict[str, Any]]":
     from consent_sync.app.activation import last_good
     from consent_sync.app.policies import rules_of
     from consent_sync.app.standing import standing_in
     from consent_sync.app.trials import TrialGate
+    from consent_sync.cli.replaying import served_status
     from consent_sync.cli.surroundings import reader_of
+    from consent_sync.services.pauses import NOTICE, pauses_in
+    from consent_sync.web.standstill import still_view
 
     reader = reader_of(settings)
     gate, in_force = TrialGate(rules_of(settings)), await last_good(reader)
     standing = await asyncio.to_thread(standing_in, settings.mappings_dir, in_force, gate)
-    return await reader.status(), standing
+    still = still_view(pauses_in((await reader.notice(NOTICE)).body), None, None)
+    # Only the server itself knows what it does not call, and which lines rest.
+    served = await served_status(settings)
+    still |= {name: served.get(name) for name in ("not_called", "resting_lines")}
+    return await reader.status(), standing, still
+
+
+def _show_still(still: "dict[str, Any]") -> None:
+    for one in still["paused"]:
+        where = "" if one["mapping"] is None else f" for mapping {one['mapping']}"
+        since = f"since {moment_of(one['since'])} by {one['by']}; refusals wait, too"
+        say(f"writing to {one['to'].capitalize()} is paused{where} {since}", "red")
+    for one in still["not_called"] or ():
+        where = "" if one["mapping"] is None else f" for mapping {one['mapping']}"
+        what = "is not written to" if one["writes_only"] else "is not called"
+        since = f"since {moment_of(one['since'])}"
+        say(f"{one['side'].capitalize()} {what}{where} {since}: {one['why']}", "red")
+    for mapping, number in (still["resting_lines"] or {}).items():
+        say(f"{counted(number, 'line')} of mapping {mapping} resting: a name vanished", "yellow")
 
 
 def _show(status: "StoreStatus", now: Micros, backlog: float | None) -> None:

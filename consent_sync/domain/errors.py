@@ -3,7 +3,9 @@
 ConsentSyncError
 ├── TemporaryError      try again later
 │   ├── UnclearError    a write was sent and no clear answer came: read before repeating
-│   └── CredentialError the platform refuses our key: try again later, and tell the operator
+│   ├── CredentialError the platform refuses our key: try again later, and tell the operator
+│   ├── ThrottledError  the platform asks for fewer calls: it works, only not so fast
+│   └── NotNowError     nothing was tried: waiting for better times costs no attempt
 ├── PermanentError      the same request will fail again
 ├── AbsentError         what was asked for is not there
 ├── RefusedError        what was handed to us is not acceptable; says where, found and expected
@@ -29,6 +31,18 @@ class UnclearError(TemporaryError):
 
 class CredentialError(TemporaryError):
     """The platform refuses our credentials or rights; a person has to act, then it works again."""
+
+
+class ThrottledError(TemporaryError):
+    """The platform asks for fewer calls; it has not looked at this one."""
+
+
+class NotNowError(TemporaryError):
+    """Nothing was sent, because what it goes to rests; `ahead` is how many were told so before."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None, ahead: int = 0) -> None:
+        super().__init__(message, retry_after=retry_after)
+        self.ahead = ahead
 
 
 class PermanentError(ConsentSyncError):

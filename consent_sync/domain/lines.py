@@ -44,13 +44,17 @@ NO_STOPS: Final[MappingView[str, Stop]] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Whose turn it is, under which rules, at which moment; `stops` are the lines that rest."""
+    """Whose turn it is, under which rules, at which moment.
+
+    `stops` are the lines that rest, `paused` the sides to which nothing is written for now.
+    """
 
     subject: Subject
     mapping: Mapping
     rules: Rules
     now: Micros
     stops: MappingView[str, Stop] = field(default_factory=lambda: NO_STOPS)
+    paused: frozenset[Side] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from consent_sync.domain.consent import Choice
-from consent_sync.domain.desired import Desired, desired_choice
+from consent_sync.domain.desired import Desired, desired_choice, title
 from consent_sync.domain.identity import Normalise, Side
 from consent_sync.domain.lines import Context, Stop, line_state
 from consent_sync.domain.mapping import CreateFor, Line, Mapping, SyncMode
@@ -36,7 +36,7 @@ class Plan:
     """What must be written, per side and line; which sides must be looked at before; and why.
 
     `looks` names the sides to read first: the plan is made again after that; `waiting` are the
-    lines that ask for it. `held` are lines whose raise waits for a person's word, `resting` those
+    lines that ask for it. `paused` are lines that wait because a side is paused. `held` are lines whose raise waits for a person's word, `resting` those
     that wait until what they name is back.
     """
 
@@ -47,6 +47,7 @@ class Plan:
     held: frozenset[str] = frozenset()
     waiting: frozenset[str] = frozenset()
     resting: frozenset[str] = frozenset()
+    paused: frozenset[str] = frozenset()
 
     def writes(self, side: Side) -> MappingView[str, Choice]:
         """Return the choices to write on one side, by line."""
@@ -103,6 +104,8 @@ def plan_changes(
     decisions: list[Decision] = []
     held: set[str] = set()
     waiting: set[str] = set()
+    resting: set[str] = set()
+    paused: set[str] = set()
     for line in context.mapping.lines:
         known = line_state(state, line)
         if not known.latest:
@@ -114,16 +117,23 @@ def plan_changes(
         )
         if line.id in context.stops:
             steps = _resting(steps, context.stops[line.id], wish.choice)
+        decision = _decision(line, wish, steps)
+        if decision.verdict in HELD:
+            held.add(line.id)
+        if context.paused and (waits := _paused(steps, context.paused)) != steps:
+            paused.add(line.id)
+            steps = waits
+            # What waits for an operator's word does so whether or not it could be written now.
+            decision = decision if line.id in held else _decision(line, wish, steps)
+        decisions.append(decision)
         for step in steps:
             if step.look:
                 looks.add(step.side)
                 waiting.add(line.id)
             elif step.write:
                 writes[step.side][line.id] = wish.choice
-        decision = _decision(line, wish, steps)
-        decisions.append(decision)
-        if decision.verdict in HELD:
-            held.add(line.id)
+            elif step.verdict is Verdict.WAITING_RETRY:
+                resting.add(line.id)
     return Plan(
         writes[Side.ACTITO],
         writes[Side.DIDOMI],
@@ -131,7 +141,8 @@ def plan_changes(
         tuple(decisions),
         frozenset(held),
         frozenset(waiting),
-        frozenset(one.line.id for one in decisions if one.verdict is Verdict.WAITING_RETRY),
+        frozenset(resting),
+        frozenset(paused),
     )
 
 
@@ -185,6 +196,21 @@ def _resting(steps: tuple[Step, Step], stop: Stop, wish: Choice) -> tuple[Step, 
         and (wish is Choice.GRANTED or stop.side is step.side is Side.ACTITO)
         else step
         for step in steps
+    )
+    return actito, didomi
+
+
+def _paused(steps: tuple[Step, Step], sides: frozenset[Side]) -> tuple[Step, Step]:
+    """Return the steps while these sides are paused: what would be written there waits."""
+    actito, didomi = (
+        Step(
+            side,
+            verdict=Verdict.WAITING_RETRY,
+            reason=f"writing to {title(side)} is paused by an operator; it waits for `resume`",
+        )
+        if side in sides and (step.write or step.look)
+        else step
+        for side, step in zip((Side.ACTITO, Side.DIDOMI), steps, strict=True)
     )
     return actito, didomi
 

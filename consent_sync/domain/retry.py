@@ -1,8 +1,9 @@
 """Whether and when to try again: an error's history and the time in, a moment out."""
 
 from dataclasses import dataclass
+from typing import Final
 
-from consent_sync.domain.moments import HOUR, SECOND, Micros
+from consent_sync.domain.moments import HOUR, MINUTE, SECOND, Micros
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,6 +13,10 @@ class RetryPolicy:
     first_delay: Micros = SECOND
     max_delay: Micros = 900 * SECOND
     give_up_after: Micros = 72 * HOUR
+
+
+_UNSAID_SECONDS: Final = 60.0
+"""How long to wait for better times where nobody says when they may come."""
 
 
 def next_attempt(
@@ -36,3 +41,23 @@ def next_attempt(
     spread = delay // 2 + int(delay / 2 * fraction)
     asked = int((retry_after_seconds or 0) * SECOND)
     return now + max(spread, asked)
+
+
+_A_SECOND: Final = {True: 100, False: 25}
+"""How many people who wait look again in a second, at most, and how long one waits at most."""
+_LONGEST: Final = {True: 5 * MINUTE, False: HOUR}
+
+
+def waits_until(
+    now: Micros, *, retry_after_seconds: float | None, ahead: int, urgent: bool, fraction: float
+) -> Micros:
+    """Return when to look again at what could not be tried; never gives up.
+
+    The more wait, the longer each does, so that a long line costs no more than a short one. Who
+    has a refusal to carry over is `urgent` and comes before all others. When things are better
+    they are all called at once; this is only for seeing that they are.
+    """
+    first = round((retry_after_seconds or _UNSAID_SECONDS) * SECOND)
+    queue = ahead * SECOND // _A_SECOND[urgent] + (0 if urgent else 2 * SECOND)
+    spread = round(fraction * SECOND)
+    return now + min(first + queue, max(first, _LONGEST[urgent])) + spread

@@ -14,6 +14,7 @@ from consent_sync.domain.moments import Micros
 from consent_sync.domain.plan import Decision, Plan, failed_sides
 from consent_sync.domain.verdicts import Entry, Kind, Verdict
 from consent_sync.ports.store import StoredItem, Summary
+from consent_sync.services.attempts import is_waiting
 from consent_sync.services.progress import Progress
 from consent_sync.services.records import heaviest, line_entry, side_of
 
@@ -45,7 +46,10 @@ class Account:
         progress, now = self.progress, self.progress.tools.clock.now()
         ends = self._line_ends(plan)
         done = {entry.line for entry in progress.entries if entry.kind is not Kind.DECIDED}
-        pending = self._pending(plan) if not self.progress.turn.attempts else set()
+        # What was said when it first had to wait is not said again with every attempt.
+        turn, waits = progress.turn, is_waiting(self.trouble)
+        told = bool(turn.attempts) or (waits and turn.first_failed_at is not None)
+        pending = set() if told else self._pending(plan)
         shown = progress.touched | done | pending
         decided = [
             line_entry(now, Kind.DECIDED, verdict, reason, one.line, one.side, one.choice)
@@ -60,9 +64,7 @@ class Account:
                 )
             )
         received = [
-            self._received(taken, ends, now)
-            for taken in self.taken
-            if not taken.open or not self.progress.turn.attempts
+            self._received(taken, ends, now) for taken in self.taken if not taken.open or not told
         ]
         return (*others, *received, *progress.entries, *decided)
 
@@ -104,7 +106,7 @@ class Account:
         waiting: list[Micros] = []
         progress = self.progress
         failed = len(progress.state.unread)
-        planned = {*plan.actito, *plan.didomi, *plan.waiting}
+        planned = {*plan.actito, *plan.didomi, *plan.waiting, *plan.paused}
         rules = progress.tools.rules
         for line in progress.mapping.lines:
             known = line_state(progress.state, line)

@@ -10,7 +10,12 @@ from typing import Final
 
 from consent_sync.domain.consent import WriteOutcome
 from consent_sync.domain.erasure import BY_COMMAND, BY_DELETION, BY_PROFILE, DeletionPolicy
-from consent_sync.domain.errors import PermanentError, TemporaryError
+from consent_sync.domain.errors import (
+    CredentialError,
+    NotNowError,
+    PermanentError,
+    TemporaryError,
+)
 from consent_sync.domain.identity import Side
 from consent_sync.domain.ledger import Write
 from consent_sync.domain.state import PersonState, Presence
@@ -85,6 +90,10 @@ class Departure:
         """Delete the person wherever they were seen; raise TemporaryError when it has to wait."""
         state, tools = self.progress.state, self.progress.tools
         context = self.progress.context()
+        there = {Side.ACTITO: state.profile, Side.DIDOMI: state.user}
+        for side in sorted(context.paused):
+            if there[side] is Presence.PRESENT:
+                raise NotNowError(f"writing to {side.value.capitalize()} is paused by an operator")
         try:
             if state.profile is Presence.PRESENT:
                 await self._announce(Side.ACTITO)
@@ -94,8 +103,9 @@ class Departure:
                 await self._announce(Side.DIDOMI)
                 for ouid in didomi_ouids(state, context):
                     await tools.consents.delete_user(self.progress.mapping, ouid)
-        except PermanentError as error:
-            # A right may be given later; after the last attempt it is a dead letter.
+        except (PermanentError, CredentialError) as error:
+            # A right to delete is one of its own: without it everything else goes on. It may be
+            # given later; after the last attempt it is a dead letter.
             raise TemporaryError(str(error)) from error
 
     async def _announce(self, side: Side) -> None:

@@ -1,6 +1,6 @@
 """What a turn has learnt and done so far; everything in it ends in the ledger."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from consent_sync.domain.actito_hints import Hint
@@ -49,6 +49,7 @@ class TurnTools:
     stops: LineStops = field(default_factory=LineStops)
     departures: Departures | None = None
     guard: Guard = field(default_factory=Guard)
+    paused: Callable[[str], frozenset[Side]] = lambda _: frozenset()
 
 
 @dataclass(slots=True)
@@ -79,7 +80,8 @@ class Progress:
         """Return whose turn it is, under which rules, at this moment."""
         stops = self.tools.stops.of(self.mapping)
         now = self.tools.clock.now()
-        return Context(self.turn.subject, self.mapping, self.tools.rules, now, stops)
+        paused = self.tools.paused(self.mapping.name)
+        return Context(self.turn.subject, self.mapping, self.tools.rules, now, stops, paused)
 
     async def look(self, side: Side) -> None:
         """Read one side and take in what it holds; raises TemporaryError or PermanentError."""

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from consent_sync.domain.erasure import DeletionPolicy
-from consent_sync.domain.errors import AbsentError, TemporaryError
+from consent_sync.domain.errors import AbsentError, NotNowError, TemporaryError
 from consent_sync.domain.events import ProfileMissing, ProfileReading
 from consent_sync.domain.identity import (
     Side,
@@ -15,7 +15,7 @@ from consent_sync.domain.identity import (
 )
 from consent_sync.domain.mapping import Mapping
 from consent_sync.domain.moments import MINUTE, SECOND
-from consent_sync.domain.retry import RetryPolicy, next_attempt
+from consent_sync.domain.retry import RetryPolicy
 from consent_sync.domain.rules import Rules
 from consent_sync.domain.state import PersonState
 from consent_sync.domain.verdicts import Entry, Kind, Verdict
@@ -25,6 +25,7 @@ from consent_sync.ports.observer import TurnObserver
 from consent_sync.ports.platforms import ConsentPlatform, ProfilePlatform
 from consent_sync.ports.receiver import ActitoReceiver, DidomiReceiver
 from consent_sync.ports.store import Settlement, Store, Turn
+from consent_sync.services.attempts import after_trouble
 from consent_sync.services.deletion import Departures
 from consent_sync.services.guard import Guard
 from consent_sync.services.homes import Homes
@@ -65,6 +66,7 @@ class Synchroniser:
     account_of: Callable[[Mapping], str] = lambda mapping: mapping.account
     stops: LineStops = field(default_factory=LineStops)
     guard: Guard = field(default_factory=Guard)
+    paused: Callable[[str], frozenset[Side]] = lambda _: frozenset()
     fresh: dict[Subject, ProfileReading] = field(default_factory=dict)
 
     async def take(self, turn: Turn) -> None:
@@ -96,6 +98,7 @@ class Synchroniser:
             stops=self.stops,
             departures=None if self.forget is None else self.departures,
             guard=self.guard,
+            paused=self.paused,
         )
         run = TurnRun(tools, turn, mapping, self._just_read(turn))
         settlement = await run.end()
@@ -194,26 +197,22 @@ class Synchroniser:
 
     async def _try_again(self, turn: Turn, error: TemporaryError) -> None:
         now = self.clock.now()
-        first = turn.first_failed_at or now
-        due_at = next_attempt(
-            self.retry,
-            attempts=turn.attempts + 1,
-            first_failed_at=first,
-            now=now,
-            fraction=self.chance.fraction(),
-            retry_after_seconds=error.retry_after,
+        # A webhook that nobody could read may be a refusal.
+        due_at, attempts, first, outcome = after_trouble(
+            error, turn, self.retry, now=now, fraction=self.chance.fraction(), urgent=True
         )
-        # Finding out who it was is never given up: a webhook nobody could read may be a refusal.
+        # Finding out who it was is never given up, for the same reason.
         due_at = due_at or now + self.retry.max_delay
-        self.observer.trouble(turn.subject, "read", error)
+        if not isinstance(error, NotNowError):
+            self.observer.trouble(turn.subject, "read", error)
         await self.store.settle(
             Settlement(
                 turn.subject,
                 turn.state,
                 None,
                 due_at=max(due_at, now + SECOND // 10),
-                attempts=turn.attempts + 1,
+                attempts=attempts,
                 first_failed_at=first,
             )
         )
-        self.observer.turn(turn.subject, None, "waiting_retry")
+        self.observer.turn(turn.subject, None, outcome)

@@ -9,7 +9,12 @@ from consent_sync.domain.confirmation import look_due
 from consent_sync.domain.consent import Choice, WriteOutcome
 from consent_sync.domain.dead_letters import taken_once_more
 from consent_sync.domain.didomi_items import fold_didomi_item
-from consent_sync.domain.errors import PermanentError, RefusedError, TemporaryError
+from consent_sync.domain.errors import (
+    NotNowError,
+    PermanentError,
+    RefusedError,
+    TemporaryError,
+)
 from consent_sync.domain.events import (
     DidomiItem,
     ErasureWord,
@@ -31,13 +36,13 @@ from consent_sync.domain.mapping import Mapping
 from consent_sync.domain.moments import HOUR, SECOND, Micros
 from consent_sync.domain.moving import moved_to
 from consent_sync.domain.plan import Decision, Plan, plan_changes, with_held
-from consent_sync.domain.retry import next_attempt
 from consent_sync.domain.review import fold_word
 from consent_sync.domain.state import LineState, PersonState, Presence
 from consent_sync.domain.verdicts import Verdict
 from consent_sync.domain.words import fold_held_back
 from consent_sync.ports.store import Settlement, StoredItem, Turn
 from consent_sync.services.account import Account, Taken
+from consent_sync.services.attempts import after_trouble
 from consent_sync.services.deletion import AGAIN, says_deleted
 from consent_sync.services.departure import Departure
 from consent_sync.services.file_rows import loaded_of
@@ -230,6 +235,10 @@ class TurnRun:
             self._stumble("read", TemporaryError(str(error)), cause=error)
 
     def _stumble(self, what: str, error: TemporaryError, cause: Exception | None = None) -> None:
+        if isinstance(error, NotNowError):
+            # A real failure elsewhere weighs more, and of this one everybody knows already.
+            self._trouble = self._trouble or error
+            return
         self._trouble = error
         self._tools.observer.trouble(self._turn.subject, what, cause or error)
 
@@ -287,18 +296,26 @@ class TurnRun:
             # What is left, all refusals among it, is written without delay.
             plan = self._make_plan()
         trouble: TemporaryError | None = None
-        if plan.actito or attributes_due(progress):
+        if plan.actito or (attributes_due(progress) and not self._paused_attributes()):
             try:
                 tried = await write_profile(progress, plan.actito) or tried
             except TemporaryError as error:
                 # The other side is written all the same: a refusal there waits for nobody.
                 trouble = error
         if plan.didomi:
-            await write_user(progress, plan.didomi)
+            try:
+                await write_user(progress, plan.didomi)
+            except NotNowError as error:
+                trouble = trouble or error
             tried = True
         if trouble is not None:
             raise trouble
         return tried
+
+    def _paused_attributes(self) -> bool:
+        """Say whether attributes have to wait because writing to Actito is paused."""
+        paused = self._tools.paused(self._mapping.name)
+        return Side.ACTITO in paused and bool(attributes_due(self._progress))
 
     def _hold_back(self, plan: Plan) -> bool:
         """Mark the raises that a guard does not let through; say whether there are any."""
@@ -342,7 +359,11 @@ class TurnRun:
             record = progress.record(entries)
         if self._trouble is None:
             due_at = self._confirmation_due()
-            if plan.resting:
+            if plan.paused or self._paused_attributes():
+                # So that it is called when writing goes on.
+                first_failed_at = turn.first_failed_at or self._tools.clock.now()
+                self.outcome = "paused"
+            if plan.resting or self.outcome == "paused":
                 again = self._tools.clock.now() + _RESTING_AGAIN
                 due_at = again if due_at is None else min(due_at, again)
         elif self._unread:
@@ -370,17 +391,13 @@ class TurnRun:
     def _next_attempt(self) -> tuple[Micros | None, int, Micros | None]:
         if self._trouble is None:
             return None, 0, None
-        now = self._tools.clock.now()
-        first = now if self._turn.first_failed_at is None else self._turn.first_failed_at
-        attempts = self._turn.attempts + 1
-        self.outcome = "waiting_retry"
-        due_at = next_attempt(
+        due_at, attempts, first, self.outcome = after_trouble(
+            self._trouble,
+            self._turn,
             self._tools.retry,
-            attempts=attempts,
-            first_failed_at=first,
-            now=now,
+            now=self._tools.clock.now(),
             fraction=self._tools.chance.fraction(),
-            retry_after_seconds=self._trouble.retry_after,
+            urgent=self._account().summary(self._plan()).optout_waiting_since is not None,
         )
         return (due_at, attempts, first) if due_at is not None else (None, 0, None)
 

@@ -1,6 +1,6 @@
 """The API for people and programs: persons, timelines, how things stand, and replaying events."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote
@@ -46,6 +46,7 @@ class Api:
     ledger: Ledger
     clock: Clock
     mappings: Callable[[], Standing]
+    still: Callable[[], Mapping[str, object]]
     erasure: Erasure
     erased: Callable[[], None]
     backlog_seconds: Callable[[int], float | None]
@@ -66,7 +67,8 @@ class Api:
         self.gate.require(request, Role.VIEWER)
         status = await self.ledger.status()
         backlog = self.backlog_seconds(status.waiting_turns)
-        return json_answer(status_view(status, self.clock.now(), self.mappings(), backlog))
+        now, still = self.clock.now(), self.still()
+        return json_answer(status_view(status, now, self.mappings(), backlog, still))
 
     async def replay(self, request: web.Request) -> web.Response:
         """Take one event once more and answer what came of it.
@@ -115,7 +117,11 @@ def json_answer(value: object, status: int = 200) -> web.Response:
 
 
 def status_view(
-    status: StoreStatus, now: Micros, mappings: Standing, backlog_seconds: float | None
+    status: StoreStatus,
+    now: Micros,
+    mappings: Standing,
+    backlog_seconds: float | None,
+    still: Mapping[str, object],
 ) -> dict[str, object]:
     """Return the counts and ages that operators look at; ages in seconds, null = nothing there."""
     return {
@@ -131,6 +137,7 @@ def status_view(
         "failed": status.failed,
         "persons": status.persons,
         "mappings": mappings,
+        **still,
     }
 
 

@@ -124,6 +124,12 @@ def _rows() -> Schema:
     return {"application/json": {"schema": {"type": "array", "items": _ref("LoadedRow")}}}
 
 
+def _pausing(summary: str, **answers: Schema) -> Schema:
+    asked = {"type": "object", "properties": {"to": _MAYBE_TEXT, "mapping": _MAYBE_TEXT}}
+    body = {"required": True, "content": {"application/json": {"schema": asked}}}
+    return {**_operation(summary, _object(**answers)), "requestBody": body}
+
+
 _PATHS: Final[Schema] = {
     "/api/v1/persons/{ouid}": _get("One person in every mapping", _ref("Person"), _OUID),
     "/api/v1/persons/{ouid}/timeline": _get(
@@ -156,6 +162,10 @@ _PATHS: Final[Schema] = {
     },
     "/api/v1/dead-letters/purge": {
         "post": _word("Put dead letters away", "letters", "ChosenLetter")
+    },
+    "/api/v1/pause": {"post": _pausing("Write nothing to a side", paused=_list("Pause"))},
+    "/api/v1/resume": {
+        "post": _pausing("Write again", ended=_NUMBER, paused=_list("Pause")),
     },
     "/api/v1/erasures": {
         "post": _operation("Erase a person, or lift an erasure", _ref("Erased"))
@@ -308,6 +318,19 @@ _SCHEMAS: Final[Schema] = {
         failed=_NUMBER,
         persons=_NUMBER,
         mappings=_ref("Standing"),
+        paused=_list("Pause"),
+        not_called={"type": ["array", "null"], "items": _ref("Break")},
+        resting_lines={"type": ["object", "null"], "additionalProperties": _NUMBER},
+    ),
+    "Pause": _object(to=_TEXT, mapping=_MAYBE_TEXT, since=_MAYBE_MOMENT, by=_TEXT),
+    "Break": _object(
+        side=_TEXT,
+        account=_MAYBE_TEXT,
+        mapping=_MAYBE_TEXT,
+        cause={"enum": ["trouble", "credentials"]},
+        writes_only=_FLAG,
+        since=_MAYBE_MOMENT,
+        why=_TEXT,
     ),
     "Standing": _object(
         in_force=_list("MappingStanding"),

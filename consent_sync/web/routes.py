@@ -8,6 +8,7 @@ from aiohttp.typedefs import Handler
 
 from consent_sync.adapters.metrics import Metrics
 from consent_sync.app.standing import Standing
+from consent_sync.app.standstill import Standstill
 from consent_sync.domain.identity import Side
 from consent_sync.ports.clock import Clock
 from consent_sync.ports.store import Ledger
@@ -34,6 +35,7 @@ from consent_sync.web.middleware import guarded, nothing_here
 from consent_sync.web.oauth import Tokens, answer_token_request
 from consent_sync.web.problems import Problem
 from consent_sync.web.review import APPROVE, HELD, REJECT, ReviewApi
+from consent_sync.web.standstill import PAUSE, RESUME, StandstillApi, still_view
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,8 @@ class Parts:
     replay: Replay
     review: Review
     dead_letters: DeadLetters
+    standstill: Standstill
+    resting: Callable[[], Mapping[str, int]]
     ledger: Ledger
     clock: Clock
     metrics: Metrics
@@ -69,12 +73,20 @@ def http_application(parts: Parts) -> web.Application:
         parts.ledger,
         parts.clock,
         parts.mappings,
+        lambda: still_view(
+            parts.standstill.pauses.current, parts.standstill.breaks(), parts.resting()
+        ),
         parts.erasure,
         parts.erased,
         parts.backlog_seconds,
     )
     review = ReviewApi(parts.gate, parts.review)
     letters = DeadLetterApi(parts.gate, parts.dead_letters)
+    pausing = StandstillApi(
+        parts.gate,
+        parts.standstill,
+        lambda: [one.mapping for one in parts.mappings().in_force],
+    )
     health = Health(parts.checks)
     page = MetricsPage(parts.metrics, parts.ledger, parts.clock)
 
@@ -112,6 +124,8 @@ def http_application(parts: Parts) -> web.Application:
     add("GET", DEAD_LETTERS, letters.listed)
     add("POST", REPLAY_LETTERS, letters.replay)
     add("POST", PURGE_LETTERS, letters.purge)
+    add("POST", PAUSE, pausing.pause)
+    add("POST", RESUME, pausing.resume)
     add("POST", ERASURES, api.erase)
     add("POST", CHOICES, ChoicesApi(parts.gate, parts.intake).load)
     add("GET", f"{PREFIX}/status", api.status)

@@ -76,6 +76,8 @@ def parts_of(application: Application) -> Parts:
         replay=application.replay,
         review=application.review,
         dead_letters=application.dead_letters,
+        standstill=application.standstill,
+        resting=application.radar.resting,
         ledger=application.store,
         clock=clock,
         metrics=application.metrics,
@@ -149,8 +151,18 @@ def _checks(application: Application) -> dict[str, Check]:
             raise NotReadyError("it is not running")
         return "it is running"
 
+    async def platforms() -> str:
+        # Always ready: what comes in is taken all the same, and waits.
+        breaks = application.standstill.breaks()
+        told = {f"{one.side.value} is not called ({one.cause.value})" for one in breaks}
+        return "; ".join(sorted(told)) or "both are called"
+
     checks: dict[str, Check] = {"store": store, "mappings": mappings}
-    return checks if application.duty is Duty.INTAKE else {**checks, "worker": worker}
+    return (
+        checks
+        if application.duty is Duty.INTAKE
+        else {**checks, "worker": worker, "platforms": platforms}
+    )
 
 
 async def _listen(runner: web.AppRunner, host: str, port: int) -> str:

@@ -123,6 +123,7 @@ class Engine:
         self.guard = Guard()
         self.lanes: dict[Subject, Lane] = {}
         self.departures: Departures | None = None
+        self.paused: frozenset[Side] = frozenset()
         self.forgotten: list[str] = []
         self.causes: list[tuple[DeletionPolicy, str]] = []
         self.crash_at_settle = False
@@ -243,6 +244,7 @@ class Engine:
             stops=self.stops,
             departures=self.departures,
             guard=self.guard,
+            paused=lambda _: self.paused,
         )
         run = TurnRun(tools, turn, self.mapping, None)
         try:

@@ -22,6 +22,7 @@ from consent_sync.domain.errors import (
     CredentialError,
     PermanentError,
     TemporaryError,
+    ThrottledError,
     UnclearError,
 )
 from tests.providers.canned import (
@@ -179,7 +180,7 @@ async def test_an_accepted_status_is_an_answer(wall: HttpWall) -> None:
         (408, TemporaryError, UnclearError),
         (409, PermanentError, PermanentError),
         (425, TemporaryError, UnclearError),
-        (429, TemporaryError, TemporaryError),
+        (429, ThrottledError, ThrottledError),
         (500, TemporaryError, UnclearError),
         (503, TemporaryError, UnclearError),
         (599, TemporaryError, UnclearError),

@@ -10,6 +10,7 @@ from consent_sync.adapters.didomi.webhook import DidomiReceiver
 from consent_sync.adapters.metrics import Metrics
 from consent_sync.adapters.storage.memory import MemoryStore
 from consent_sync.app.standing import MappingStanding, Standing
+from consent_sync.app.standstill import Standstill
 from consent_sync.domain.erasure import Marks
 from consent_sync.domain.identity import Side
 from consent_sync.domain.rules import Rules
@@ -18,6 +19,7 @@ from consent_sync.services.dead_letters import DeadLetterLook, DeadLetters
 from consent_sync.services.erasure import Erasure
 from consent_sync.services.intake import Intake
 from consent_sync.services.lookup import Lookup
+from consent_sync.services.pauses import Pauses
 from consent_sync.services.profiles import ProfileIndex
 from consent_sync.services.replay import Replay, ReplayLook
 from consent_sync.services.review import Review, ReviewLook
@@ -54,6 +56,7 @@ class House:
     def __post_init__(self) -> None:
         self.store = MemoryStore(self.clock)
         self.metrics = Metrics("0.0.0")
+        self.standstill = Standstill(self.store, Pauses(self.store, self.clock), self.metrics)
         self.didomi = DidomiReceiver()
         self.standing = Standing((MappingStanding("brand-a", "brand-a.yaml", "v1", True),))
 
@@ -73,6 +76,8 @@ class House:
             dead_letters=DeadLetters(
                 DeadLetterLook(self.store, self.mappings, Rules()), self.store, self.clock
             ),
+            standstill=self.standstill,
+            resting=lambda: {"brand-a": 1},
             lookup=Lookup(self.store, self.mappings, Rules()),
             ledger=self.store,
             clock=self.clock,

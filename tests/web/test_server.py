@@ -109,12 +109,12 @@ async def test_what_was_answered_outlives_the_process(tmp_path: Path) -> None:
 
 
 async def test_every_part_gets_ready(tmp_path: Path) -> None:
-    """A process with a mapping is ready, with store, mappings and worker named."""
+    """A process with a mapping is ready, with store, mappings, worker and platforms named."""
     async with running(settings(tmp_path)) as address:
         status, document = await ready(address)
 
     assert status == 200
-    assert set(document["parts"]) == {"store", "mappings", "worker"}
+    assert set(document["parts"]) == {"store", "mappings", "worker", "platforms"}
 
 
 async def test_without_mappings_it_is_not_ready(tmp_path: Path) -> None:

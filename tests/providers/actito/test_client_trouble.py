@@ -12,6 +12,7 @@ from consent_sync.domain.errors import (
     CredentialError,
     PermanentError,
     TemporaryError,
+    ThrottledError,
     UnclearError,
 )
 from consent_sync.domain.events import ProfileMissing, ProfileReading
@@ -213,7 +214,7 @@ async def test_a_429_makes_everybody_wait(
         await opt_out(client)
     await read(client)
 
-    assert type(caught.value) is TemporaryError
+    assert type(caught.value) is ThrottledError
     assert caught.value.retry_after == retry_after
     assert clock.slept == [pytest.approx(retry_after or 1)]
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from consent_sync.adapters.clock import elapsed_seconds
-from consent_sync.domain.errors import StoreError, TemporaryError
+from consent_sync.domain.errors import NotNowError, StoreError
 from consent_sync.domain.identity import Subject
 
 
@@ -45,7 +45,7 @@ _TURN: Final[ContextVar[Claim | None]] = ContextVar("consent_sync_turn", default
 def may_write(seconds: float) -> None:
     """Return when the turn that runs here may begin a write that takes so long at most.
 
-    Raises TemporaryError when its lease may end before: another replica may have the person then.
+    Raises NotNowError when its lease may end before: another replica may have the person then.
     Asked right before a request goes out; where no turn announced anything there is no limit.
     """
     claim = _TURN.get()
@@ -54,7 +54,7 @@ def may_write(seconds: float) -> None:
     # A lease shorter than two calls would allow none at all: then half of it has to be enough.
     needed = min(seconds, claim.lease_seconds / 2)
     if elapsed_seconds() + needed > claim.expires:
-        raise TemporaryError("not sent: the lease of this turn has ended or is about to")
+        raise NotNowError("not sent: the lease of this turn has ended or is about to")
 
 
 class Claims:

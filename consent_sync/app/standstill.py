@@ -1,0 +1,98 @@
+"""What stands still: platforms that are not called, and what an operator has paused.
+
+It is told in the log and the metrics, and whoever waited for it is called when it goes on.
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+
+import structlog
+
+from consent_sync.adapters.metrics import Metrics
+from consent_sync.domain.errors import StoreError
+from consent_sync.domain.identity import Side
+from consent_sync.ports.store import Store
+from consent_sync.services.circuits import Break, BreakChange, Cause
+from consent_sync.services.pauses import Pause, Pauses
+
+LOOK_SECONDS: Final = 2.0
+"""After so long, at the latest, a replica knows what another one or a command has paused."""
+
+_AT_ONCE: Final = 2_000
+"""How many turns are called in one transaction: others want to write meanwhile."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Standstill:
+    """Tells what stands still, and calls whoever waited. `begin` once, then `run` until cancelled."""
+
+    def __init__(self, store: Store, pauses: Pauses, metrics: Metrics) -> None:
+        self._store = store
+        self._metrics = metrics
+        self._bell = asyncio.Event()
+        self._told: frozenset[Pause] = frozenset()
+        self.pauses = pauses
+        self.breaks: Callable[[], tuple[Break, ...]] = tuple
+
+    def told(self, change: BreakChange) -> None:
+        """Take note of a platform that is not called from now on, or is called again."""
+        one = change.broken
+        words = {"side": one.side.value, "account": one.account, "mapping": one.mapping}
+        cause = one.cause.value
+        self._metrics.not_called(one.side, one.account, one.mapping, cause, over=change.over)
+        if change.over:
+            _log.info("platform_called_again", **words, cause=cause)
+            self._bell.set()
+        elif one.cause is Cause.CREDENTIALS:
+            _log.error("credentials_refused", **words, writes_only=one.writes_only, why=one.why)
+        else:
+            _log.warning("platform_not_called", **words, why=one.why)
+
+    async def begin(self) -> None:
+        """Learn what is paused, before anything is written; raise StoreError."""
+        await self.look()
+        # A start may bring other settings, and looks at both platforms anew.
+        self._bell.set()
+
+    async def pause(self, sides: tuple[Side, ...], mapping: str, by: str) -> None:
+        """Pause writing to these sides; durable on return. Raises StoreError."""
+        await self.pauses.pause(sides, mapping, by)
+        self._tell()
+
+    async def resume(self, sides: tuple[Side, ...], mapping: str) -> int:
+        """End these pauses and call whoever waited; return how many. Raises StoreError."""
+        ended = await self.pauses.resume(sides, mapping)
+        self._tell()
+        return ended
+
+    async def look(self) -> None:
+        """Learn what others have paused or resumed; raise StoreError."""
+        await self.pauses.refresh()
+        self._tell()
+
+    async def run(self) -> None:
+        """Call those who waited when something goes on, until cancelled."""
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self._bell.wait()
+            # What could not be read or written now is tried again after the next pause.
+            with suppress(StoreError):
+                await self.look()
+                if self._bell.is_set():
+                    while await self._store.hurry(_AT_ONCE) >= _AT_ONCE:
+                        pass
+                    self._bell.clear()
+
+    def _tell(self) -> None:
+        now = frozenset(self.pauses.current)
+        for one in now - self._told:
+            _log.warning("paused", side=one.side.value, mapping=one.mapping, by=one.by)
+        for one in self._told - now:
+            _log.info("resumed", side=one.side.value, mapping=one.mapping)
+            self._bell.set()
+        self._told = now
+        self._metrics.paused({(one.side, one.mapping) for one in now})
