@@ -36,7 +36,7 @@ class Cause(StrEnum):
 
 _PAUSES: Final = {
     Cause.TROUBLE: (5 * SECOND, MINUTE),
-    Cause.CREDENTIALS: (30 * SECOND, 10 * MINUTE),
+    Cause.CREDENTIALS: (SECOND, 10 * MINUTE),
 }
 """The first pause before a probe, and the longest: each failed probe doubles it."""
 
@@ -85,12 +85,16 @@ class _Gate:
         """Return when a call may go out; raises NotNowError when not."""
         if self.cause is None:
             return
-        left = (self._until - self._clock.now()) / SECOND
-        if left <= 0 and not self._probing:
+        left = self.seconds_left()
+        if not left and not self._probing:
             return
         self._turned_away += 1
-        seconds = max(left, _PROBE_SECONDS)
+        seconds = left or _PROBE_SECONDS
         raise NotNowError(f"{what}: {self.why}", retry_after=seconds, ahead=self._turned_away)
+
+    def seconds_left(self) -> float:
+        """Return how long it is until somebody may probe."""
+        return max(0.0, (self._until - self._clock.now()) / SECOND)
 
     def enter(self) -> bool:
         """Let a call through; say whether it is the one that probes."""
@@ -205,6 +209,9 @@ class Circuit:
         if isinstance(error, CredentialError):
             cause, why = Cause.CREDENTIALS, f"it refuses our credentials ({error})"
         begins = gate.failed(cause, why, probe=probe)
+        if isinstance(error, CredentialError):
+            # Whoever met it waits as long as everybody else.
+            error.retry_after = gate.seconds_left()
         broken = self._found(gate, mapping) if begins else None
         if broken is not None:
             self._tell(BreakChange(broken, over=False))
