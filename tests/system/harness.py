@@ -173,6 +173,21 @@ class Service:
         entries = (orjson.loads(line) for line in self.output().splitlines() if line[:1] == b"{")
         return [entry for entry in entries if entry.get("event") == name]
 
+    async def command(self, *words: str) -> tuple[int, str]:
+        """Run a command beside the service; return its exit code and all that it printed."""
+        listening = {"CONSENT_SYNC_LISTEN": URL(self.address).authority}
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "consent_sync", *words),
+            cwd=self.folder,
+            env=self._environment() | listening,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        async with asyncio.timeout(30):
+            printed, _ = await process.communicate()
+        return process.returncode or 0, printed.decode()
+
     @asynccontextmanager
     async def store(self) -> AsyncIterator[SqliteStore]:
         """Open the database of a stopped service."""
