@@ -14,7 +14,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
 import aiohttp
@@ -23,7 +23,7 @@ from bench import soak_faults
 from bench.soak_people import MIXED, Person
 from bench.soak_post import digest
 from bench.soak_service import Replica
-from bench.soak_stage import MOST_DELAY_SECONDS, Stage, stage
+from bench.soak_stage import Stage, stage
 from bench.soak_verdict import Report, ends, judge_effects, judge_ends, judge_lags, judge_samples
 from consent_sync.app.database import reader_of_database
 from consent_sync.app.settings import Settings
@@ -35,8 +35,9 @@ _ROUGH_SHARE: Final = 0.2
 
 _SAMPLE_SECONDS: Final = 2.0
 _REST_SECONDS: Final = 300.0
-_SWEEPS: Final = 4
+_ROUNDS: Final = 4
 _STORIES: Final = 12
+_DOUBTS: Final = {"conflict_strictest", "held_review"}
 
 
 async def run(here: Stage, seconds: float) -> Report:
@@ -45,8 +46,6 @@ async def run(here: Stage, seconds: float) -> Report:
     for _ in here.crowd.begin():
         await asyncio.sleep(0.5 / CLICKS_A_SECOND)
     await rest(here)
-    # A no that is soon taken back beside a fresh yes of ours counts as overrun, by the rules.
-    await asyncio.sleep(MOST_DELAY_SECONDS)
     soak_faults.begin(here.actito, here.didomi)
     here.post.rough = True
     began, rough = time.time(), seconds * _ROUGH_SHARE
@@ -80,17 +79,18 @@ async def _end(here: Stage, report: Report, start: float, end: float) -> None:
     before = ends(here.crowd)
     rounds = await _swept(here)
     after_sweep = ends(here.crowd)
-    held = len((await here.replicas[0].command("held", "list", "--limit", "10000"))["lines"])
-    if held:
+    held = [await _held(here)]
+    while held[-1] and len(held) < _ROUNDS:
         await here.replicas[0].command("held", "approve", "--all", "--yes")
         await rest(here)
+        held.append(await _held(here))
     _count(here, report, len(before.refusals) + len(before.agreements), rounds)
     at_last = ends(here.crowd)
-    judge_ends(report, after_sweep, at_last, held)
-    repeated = judge_effects(report, here.crowd)
-    for person, line in (*repeated, *at_last.refusals, *at_last.apart, *at_last.agreements)[
-        :_STORIES
-    ]:
+    lowered = [one for one in at_last.agreements if await _said_so(here, *one)]
+    judge_ends(report, after_sweep, at_last, lowered, [len(one) for one in held])
+    told = judge_effects(report, here.crowd)
+    told += [one for one in (*at_last.refusals, *at_last.agreements) if one not in lowered]
+    for person, line in (*told, *lowered[:2])[:_STORIES]:
         await _story(here, person, line)
     codes = [await one.stop() for one in here.replicas]
     report.promise("stopped in order", ", ".join(map(str, codes)), kept=not any(codes))
@@ -156,13 +156,37 @@ async def rest(here: Stage) -> None:
 async def _swept(here: Stage) -> list[int]:
     """Sweep until nobody differs any more, or what differs waits for a person's word."""
     rounds: list[int] = []
-    for _ in range(_SWEEPS):
+    for _ in range(_ROUNDS):
         tally = await here.replicas[0].command("sweep", "--fresh", "--yes")
         await rest(here)
         rounds.append(tally["differing"])
         if not tally["repaired"]:
             break
     return rounds
+
+
+async def _held(here: Stage) -> list[tuple[str, str]]:
+    """Return the person and the line of everything that waits for a person's word."""
+    told = await here.replicas[0].command("held", "list", "--limit", "10000")
+    return [(one["person"], one["line"]) for one in told["lines"]]
+
+
+async def _said_so(here: Stage, person: Person, line: str) -> bool:
+    """Say whether the program tells that it lowered this agreement, or holds it, for its doubts.
+
+    Of somebody who chooses in Didomi only there is nothing to doubt.
+    """
+    if person.kind == "didomi":
+        return False
+    words = [one["verdict"] for one in await _timeline(here, person) if one["line"] == line]
+    return bool(_DOUBTS & set(words[:6]))
+
+
+async def _timeline(here: Stage, person: Person) -> list[dict[str, Any]]:
+    path = f"/api/v1/persons/{quote(person.ouid)}/timeline?limit=1000"
+    async with aiohttp.request("GET", here.replicas[0].address + path) as answer:
+        entries: list[dict[str, Any]] = (await answer.json())["entries"]
+    return entries
 
 
 async def _missing(here: Stage) -> tuple[int, int]:
@@ -188,13 +212,10 @@ async def _story(here: Stage, person: Person, line: str) -> None:
         ),
         *((_iso(one.at), f"changed to {one.choice} by the program") for one in seen),
     ]
-    path = f"/api/v1/persons/{quote(person.ouid)}/timeline?limit=1000"
-    async with aiohttp.request("GET", here.replicas[0].address + path) as answer:
-        entries = (await answer.json())["entries"]
     words = ("kind", "side", "choice", "verdict", "reason")
     told += [
         (one["at"], " ".join(str(one[word]) for word in words))
-        for one in entries
+        for one in await _timeline(here, person)
         if one["line"] in (line, "", None)
     ]
     print(f"soak: {person.ouid} {line}", *map(" ".join, sorted(told)), sep="\n  ", file=sys.stderr)

@@ -80,10 +80,15 @@ class Crowd:
                 yield
 
     def click(self) -> None:
-        """Let somebody change their mind on one line; a burst of several now and then."""
+        """Let somebody change their mind on one line; in Didomi several times at once now and then.
+
+        A no in Actito that is taken back at once beside an agreement of ours counts as overrun, by
+        the rules, so nobody does that here.
+        """
         person, line = self.chance.choice(self.people), self.chance.choice(LINES)
         if person.kind != MIXED:
-            for _ in range(self.chance.choice((1, 1, 1, 1, 2, 5))):
+            times = self.chance.choice((1, 1, 1, 1, 2, 5)) if person.kind == "didomi" else 1
+            for _ in range(times):
                 self._choose(person, line, person.kind)
             return
         last, now = self.clicks[person, line][-1], time.time()
@@ -104,10 +109,7 @@ class Crowd:
         return [one for one in self.clicks[person, line] if one.side == person.kind]
 
     def effects(self, person: Person, line: str) -> list[Effect]:
-        """Return what the program changed for them on the other side.
-
-        In Actito only what changed something, in Didomi every consent event.
-        """
+        """Return what the program changed for them on the other side, without what changed nothing."""
         if person.kind == "didomi":
             profile = self.actito.world.pick().profiles[person.profile]
             return [
@@ -115,12 +117,16 @@ class Crowd:
                 for one in profile.interactions
                 if one.origin is Origin.API and one.subscription == line
             ]
-        found = []
-        for event in self.didomi.world.events_of(ouid=person.ouid):
-            choice = None if event.id in self.people_events else _said(event, line)
-            if choice is not None:
+        found, held = [], None
+        events = self.didomi.world.events_of(ouid=person.ouid)
+        for event in sorted(events, key=lambda one: one.updated_at):
+            choice = _said(event, line)
+            if choice is None:
+                continue
+            if choice is not held and event.id not in self.people_events:
                 found.append(Effect(event.updated_at.timestamp(), choice))
-        return sorted(found)
+            held = choice
+        return found
 
     def _choose(self, person: Person, line: str, side: str, *, wanted: bool | None = None) -> None:
         """Let a person choose this, or the reverse of what they chose last."""

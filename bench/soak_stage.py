@@ -29,15 +29,13 @@ mappings:
     value: {purpose: marketing}
 """
 
-MOST_DELAY_SECONDS: Final = 30.0
-"""Longer than any webhook of Actito is under way here."""
-
 _ACTITO: Final = {
     "calls_per_minute": 0,
     "max_concurrent_calls": 0,
     "call_log": False,
     "webhook_retries": 20,
     "webhook_retry_delay_ms": 500,
+    "webhook_concurrency": 32,
     "unauthorized_every": 2000,
     "latency_ms": 10,
 }
@@ -120,8 +118,6 @@ def _variables(
         "ACTITO_MAX_CONCURRENCY": "16",
         "RETRY_FIRST_DELAY_SECONDS": "0.2",
         "RETRY_MAX_DELAY_SECONDS": "5",
-        "CONFIRM_AFTER_SECONDS": "60",
-        "ACTITO_WEBHOOK_MAX_DELAY_SECONDS": str(MOST_DELAY_SECONDS),
         "RECOVER_AFTER_SECONDS": "1",
         "LEASE_SECONDS": "5",
         "SWEEP_EVERY_HOURS": "0",

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import median, quantiles
-from typing import Final
+from typing import Final, TypeAlias
 
 from bench.soak_people import LINES, MIXED, Crowd, Person, lags, unasked
 from bench.soak_service import Replica, Sample
@@ -18,6 +18,9 @@ CACHES_MIB: Final = 96
 
 _LAG_FLOOR_SECONDS: Final = 0.25
 """Lags below this are not told apart: the machine is shared with everything that is simulated."""
+
+
+Lines: TypeAlias = Sequence[tuple[Person, str]]
 
 
 @dataclass(slots=True)
@@ -84,22 +87,25 @@ def judge_effects(report: Report, crowd: Crowd) -> list[tuple[Person, str]]:
     return found
 
 
-def judge_ends(report: Report, before: Ends, after: Ends, held: int) -> None:
-    """Promise: in the end both sides hold everybody's newest choice."""
+def judge_ends(
+    report: Report, swept: Ends, last: Ends, lowered: Lines, held: Sequence[int]
+) -> None:
+    """Promise: in the end both sides hold everybody's newest choice, or a doubt is told.
+
+    `lowered` are agreements of which the program says so, `held` how many waited for a word after
+    the sweep and after each round of approving all.
+    """
     report.promise(
-        "newest refusals that do not stand", _named(after.refusals), kept=not after.refusals
+        "newest refusals that do not stand", _named(last.refusals), kept=not last.refusals
     )
-    report.promise(
-        "people whose sides differ at the end", _named(after.apart), kept=not after.apart
-    )
-    lowered = [one for one in after.agreements if one[0].kind != MIXED]
-    report.promise("newest agreements lost, one side chosen on", _named(lowered), kept=not lowered)
-    mixed = [one for one in after.agreements if one[0].kind == MIXED]
-    report.told("newest agreements lowered, both sides chosen on", _named(mixed))
-    report.told(
-        "agreements held for a person's word after the sweep, then approved",
-        f"{held} (not yet carried over: {len(before.agreements)})",
-    )
+    lost = [one for one in last.agreements if one not in lowered]
+    report.promise("newest agreements lost without a word", _named(lost), kept=not lost)
+    apart = [one for one in last.apart if one not in lowered]
+    report.promise("people whose sides differ without a word", _named(apart), kept=not apart)
+    report.told("newest agreements lowered or held, and told so", _named(lowered))
+    rounds = ", ".join(map(str, held))
+    report.told("held after the sweep, and after each approval of all", rounds)
+    report.told("agreements not carried over after the sweep", str(len(swept.agreements)))
 
 
 def judge_lags(report: Report, crowd: Crowd, start: float, end: float) -> None:
