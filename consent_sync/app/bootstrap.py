@@ -43,7 +43,7 @@ from consent_sync.app.database import (
     tombstone_list,
 )
 from consent_sync.app.erasing import Erasing
-from consent_sync.app.fading import Fading
+from consent_sync.app.fading import fading_of
 from consent_sync.app.guarding import Guarding
 from consent_sync.app.hook_watch import ALERT, HookWatch
 from consent_sync.app.inventories import Inventories
@@ -78,7 +78,6 @@ from consent_sync.services.pauses import Pauses
 from consent_sync.services.profiles import ProfileIndex
 from consent_sync.services.recovery import OnPage, Recovery
 from consent_sync.services.replay import Replay, ReplayLook
-from consent_sync.services.retention import Retention
 from consent_sync.services.review import Review, ReviewLook
 from consent_sync.services.stops import LineStops
 from consent_sync.services.synchronise import Synchroniser
@@ -219,7 +218,7 @@ async def build(
             {ALERT: hooks.condition},
         ),
         guarding=Guarding(GuardBook(guard, store, clock, secrets.token_hex(4))),
-        fading=Fading(Retention(store, clock, round(settings.keep_contents_days * 24 * HOUR))),
+        fading=fading_of(settings, store, clock),
         reader=None if settings.database_url == MEMORY else reader_of_database(settings),
         duty=duty,
     )

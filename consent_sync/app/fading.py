@@ -6,8 +6,11 @@ from typing import Final
 
 import structlog
 
+from consent_sync.app.settings import Settings
 from consent_sync.domain.errors import ConsentSyncError
-from consent_sync.services.retention import Retention
+from consent_sync.domain.moments import HOUR, Micros
+from consent_sync.ports.clock import Clock
+from consent_sync.services.retention import Kept, Retention, Timelines
 
 EVERY_SECONDS: Final = 3_600.0
 """How long it rests between two rounds."""
@@ -20,11 +23,12 @@ class Fading:
     """Rounds in the background; none where nothing has a life."""
 
     retention: Retention
+    timelines: Timelines
     _task: "asyncio.Task[None] | None" = None
 
     def begin(self) -> None:
-        """Start, unless content is kept for good."""
-        if self.retention.life:
+        """Start, unless everything is kept for good."""
+        if self.retention.life or self.timelines.life:
             self._task = asyncio.create_task(self._rounds(), name="fading")
 
     async def stop(self) -> None:
@@ -37,9 +41,24 @@ class Fading:
         while True:
             try:
                 steps = await self.retention.round()
+                records = await self.timelines.round()
             except ConsentSyncError as error:
                 _log.warning("retention_waits", why=str(error), pause_seconds=EVERY_SECONDS)
             else:
                 if steps:
                     _log.info("contents_expired", steps=steps)
+                if records:
+                    _log.info("timelines_shortened", records=records)
             await asyncio.sleep(EVERY_SECONDS)
+
+
+def fading_of(settings: Settings, store: Kept, clock: Clock) -> Fading:
+    """Return what removes what has outlived the times of the settings."""
+
+    def life(days: float) -> Micros:
+        return round(days * 24 * HOUR)
+
+    return Fading(
+        Retention(store, clock, life(settings.keep_contents_days)),
+        Timelines(store, clock, life(settings.keep_timelines_days)),
+    )

@@ -285,6 +285,10 @@ class Declared:
         float,
         Spec("0", kinds.span, "how long the content of what was received is kept; 0 = for good"),
     ]
+    keep_timelines_days: Annotated[
+        float,
+        Spec("0", kinds.span, "how long what happened to people is kept; 0 = for good"),
+    ]
     deletion_policy: Annotated[
         str,
         Spec(

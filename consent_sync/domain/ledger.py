@@ -8,6 +8,7 @@ from consent_sync.domain.events import ProfileMissing, ProfileReading, UserMissi
 from consent_sync.domain.identity import Side
 from consent_sync.domain.moments import Micros
 from consent_sync.domain.profile import Scalar
+from consent_sync.domain.state import PersonState
 from consent_sync.domain.verdicts import Entry
 
 
@@ -67,6 +68,13 @@ class Unread:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What was known of the person at this point; what had led there is kept no more."""
+
+    state: PersonState
+
+
 Fact = (
     ItemsTaken
     | ProfileReading
@@ -76,6 +84,7 @@ Fact = (
     | Write
     | HeldBack
     | Unread
+    | Checkpoint
 )
 """What a turn learnt or did, in order; a person's state is the fold of all of them."""
 
@@ -98,3 +107,14 @@ class LedgerRecord:
     facts: tuple[Fact, ...]
     entries: tuple[Entry, ...]
     continues: bool = False
+
+
+def is_checkpoint(record: LedgerRecord) -> bool:
+    """Say whether a record is no turn, but stands for those that are kept no more."""
+    return any(isinstance(fact, Checkpoint) for fact in record.facts)
+
+
+def checkpoint_of(newest: LedgerRecord, state: PersonState) -> LedgerRecord:
+    """Return the record of what is known behind a person's newest turn, under the same rules."""
+    facts = (Checkpoint(state),)
+    return LedgerRecord(newest.at, newest.mapping_file, newest.mapping_version, facts, ())

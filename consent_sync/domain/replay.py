@@ -26,7 +26,16 @@ from consent_sync.domain.events import (
     UserReading,
 )
 from consent_sync.domain.identity import Side, Subject
-from consent_sync.domain.ledger import Fact, HeldBack, ItemsTaken, LedgerRecord, Unread, Write
+from consent_sync.domain.ledger import (
+    Checkpoint,
+    Fact,
+    HeldBack,
+    ItemsTaken,
+    LedgerRecord,
+    Unread,
+    Write,
+    is_checkpoint,
+)
 from consent_sync.domain.lines import Context, Outcome, fold_write
 from consent_sync.domain.loaded import fold_loaded
 from consent_sync.domain.mapping import Mapping
@@ -52,11 +61,15 @@ def replay(
 
     `items` holds what the stored events say, by event number; one that could not be read is left
     out. Each record is taken under the version of the mapping that decided it; `versions` holds
-    those by their hash. Raises AbsentError for a record whose version is not there.
+    those by their hash. Raises AbsentError for a record whose version is not there. What stands
+    before the newest checkpoint is in it already.
     """
     state = PersonState()
     turn: _Turn | None = None
-    for record in records:
+    for record in _behind_checkpoint(records):
+        if is_checkpoint(record):
+            state, turn = _state_at(record), None
+            continue
         if turn is None or not record.continues:
             mapping = versions.get(record.mapping_version)
             if mapping is None:
@@ -67,6 +80,17 @@ def replay(
             turn = _Turn(state, items, Context(subject, mapping, rules, record.at))
         state = turn.end(record)
     return state
+
+
+def _behind_checkpoint(records: Iterable[LedgerRecord]) -> list[LedgerRecord]:
+    """Return the newest checkpoint and what follows it, or everything where there is none."""
+    found = list(records)
+    starts = [at for at, record in enumerate(found) if is_checkpoint(record)]
+    return found[starts[-1] :] if starts else found
+
+
+def _state_at(record: LedgerRecord) -> PersonState:
+    return next(fact.state for fact in record.facts if isinstance(fact, Checkpoint))
 
 
 class _Turn:
@@ -100,7 +124,7 @@ class _Turn:
             self._state = fold_held_back(self._state, fact)
         elif isinstance(fact, Unread):
             self._state = fold_unread(self._state, fact)
-        else:
+        elif isinstance(fact, Write):
             self._write(fact)
 
     def _take(self, events: Sequence[int]) -> None:

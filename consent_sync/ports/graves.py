@@ -79,6 +79,14 @@ class Graves(Protocol):
         """
         ...
 
+    async def compact(self, subject: Subject, before: Micros) -> int:
+        """Remove a person's records older than a moment; return how many went.
+
+        A checkpoint of what is known takes their place as the newest record, so that the state is
+        still the fold of the ledger. Nothing is done while there is something to do about them.
+        """
+        ...
+
 
 class GraveList(Protocol):
     """The tombstones once more, apart from the store, for the day when an old backup is restored.

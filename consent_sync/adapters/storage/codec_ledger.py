@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from consent_sync.adapters.storage.codec_state import scalar, scalar_of
+from consent_sync.adapters.storage.codec_state import from_state, scalar, scalar_of, state_of
 from consent_sync.adapters.storage.codec_words import (
     CHOICE,
     CHOICE_OF,
@@ -15,6 +15,7 @@ from consent_sync.domain.consent import ConsentTree, Node, Pick
 from consent_sync.domain.events import ProfileMissing, ProfileReading, UserMissing, UserReading
 from consent_sync.domain.identity import Names
 from consent_sync.domain.ledger import (
+    Checkpoint,
     Fact,
     HeldBack,
     ItemsTaken,
@@ -105,10 +106,8 @@ def _from_fact(fact: Fact) -> list[Any]:
             return ["u", fact.asked_at, fact.read_at, fact.updated_at, _from_tree(fact.tree)]
         case UserMissing():
             return ["um", fact.read_at]
-        case HeldBack():
-            return ["h", fact.line, fact.basis, fact.reason]
-        case Unread():
-            return ["x", fact.event, fact.reason]
+        case _:
+            return _from_rare(fact)
 
 
 def _fact_of(data: list[Any]) -> Fact:
@@ -126,10 +125,28 @@ def _fact_of(data: list[Any]) -> Fact:
             return UserReading(asked_at, read_at, updated_at, _tree_of(tree))
         case ["um", read_at]:
             return UserMissing(read_at)
+        case _:
+            return _rare_of(data)
+
+
+def _from_rare(fact: HeldBack | Unread | Checkpoint) -> list[Any]:
+    match fact:
+        case HeldBack():
+            return ["h", fact.line, fact.basis, fact.reason]
+        case Unread():
+            return ["x", fact.event, fact.reason]
+        case Checkpoint():
+            return ["c", from_state(fact.state)]
+
+
+def _rare_of(data: list[Any]) -> HeldBack | Unread | Checkpoint:
+    match data:
         case ["h", line, basis, reason]:
             return HeldBack(line, basis, reason)
         case ["x", event, reason]:
             return Unread(event, reason)
+        case ["c", state]:
+            return Checkpoint(state_of(state))
         case _:
             raise ValueError(f"no fact is written as {data[:1]}")
 

@@ -8,6 +8,7 @@ import apsw
 from consent_sync.adapters.storage.accepting import Accepting
 from consent_sync.adapters.storage.boarding import Boarding
 from consent_sync.adapters.storage.burying import Burying, Tombstones
+from consent_sync.adapters.storage.compacting import Compacting
 from consent_sync.adapters.storage.counting import Counting
 from consent_sync.adapters.storage.hashes import Digests, PersonKeys
 from consent_sync.adapters.storage.settling import Settling
@@ -49,6 +50,7 @@ class Desk:
         self.cleared = self._burying.cleared
         self.scrub = self._burying.scrub
         self.fade = self._burying.fade
+        self.compact = Compacting(statements, self.counting, self._person_keys).compact
         self.pin = Boarding(statements).pin
 
     @property
@@ -70,6 +72,7 @@ class Desk:
             self.cleared,
             self.scrub,
             self.fade,
+            self.compact,
             self.pin,
             self.nothing,
         )

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from consent_sync.domain.erasure import ERASED, EXPIRED
 from consent_sync.domain.identity import Side, Source, Subject, is_stand_in
-from consent_sync.domain.ledger import LedgerRecord, Write
+from consent_sync.domain.ledger import LedgerRecord, Write, checkpoint_of, is_checkpoint
 from consent_sync.domain.moments import Micros
 from consent_sync.domain.state import PersonState
 from consent_sync.domain.urgency import Urgency, hurry
@@ -100,6 +100,26 @@ class Data:
                 problem = event.problem if event.status else EXPIRED
                 self.events[event.id - 1] = replace(event, body=b"", problem=problem)
         return due[-1].id if due else None
+
+    def compact(self, subject: Subject, before: Micros) -> int:
+        """Put a checkpoint in the place of a person's old records; return how many went."""
+        person = self.persons.get(subject)
+        if person is None or person.items or person.lane is not None or person.announced:
+            return 0
+        records = person.records
+        head = records[-1] if records and is_checkpoint(records[-1]) else None
+        old = [one for one in records if one.at < before and one is not head]
+        if not old:
+            return 0
+        newest = records[-1]
+        person.records = [one for one in records if all(one is not gone for gone in old)]
+        self.ledger = [
+            None if row is not None and any(row[1] is gone for gone in old) else row
+            for row in self.ledger
+        ]
+        if head is None:
+            self.record(subject, checkpoint_of(newest, person.state or PersonState()))
+        return len(old)
 
     def add_event(self, event: StoredEvent) -> int:
         """Keep an event and return its number."""

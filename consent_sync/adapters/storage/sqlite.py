@@ -291,6 +291,11 @@ class SqliteStore:
         call = (after, received_before, limit)
         return await opened.writer.submit(Work(opened.desk.fade, call, _CALL_BYTES))
 
+    async def compact(self, subject: Subject, before: Micros) -> int:
+        """Put a checkpoint in the place of a person's old records; return how many went."""
+        opened = self._opened()
+        return await opened.writer.submit(Work(opened.desk.compact, (subject, before), _CALL_BYTES))
+
     # --- the board ---
 
     async def notice(self, name: str) -> Notice:

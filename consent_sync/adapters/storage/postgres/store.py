@@ -17,6 +17,7 @@ from consent_sync.adapters.storage.postgres.accepting import (
 from consent_sync.adapters.storage.postgres.arrays import bytes_array, integer_array
 from consent_sync.adapters.storage.postgres.burying import Gravedigger
 from consent_sync.adapters.storage.postgres.claims import begin_writing
+from consent_sync.adapters.storage.postgres.compacting import compact
 from consent_sync.adapters.storage.postgres.connections import Values, repeated
 from consent_sync.adapters.storage.postgres.drawing import Drawing
 from consent_sync.adapters.storage.postgres.errors import explained
@@ -240,6 +241,10 @@ class PostgresStore(Looking):
         values = {"after": after, "before": received_before, "limit": limit}
         [[last]] = await self._opened().look.rows("fade_events", values)
         return None if last is None else int(last)
+
+    async def compact(self, subject: Subject, before: Micros) -> int:
+        """Put a checkpoint in the place of a person's old records; return how many went."""
+        return await compact(self._opened().look, subject, before)
 
     # --- the board ---
 

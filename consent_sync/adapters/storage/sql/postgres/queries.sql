@@ -530,6 +530,34 @@ faded AS (
 )
 SELECT max(id) FROM due;
 
+-- name: compact
+-- A person's old records go, and a checkpoint comes, unless somebody has recorded something since or
+-- there is something to do: a turn that begins now takes longer than this statement.
+WITH mine AS MATERIALIZED (
+    SELECT key FROM consent_sync.person
+    WHERE key = %(key)s::bytea AND record = %(head)s::bigint
+    AND NOT EXISTS (SELECT FROM consent_sync.lane WHERE lane.person = person.key)
+    AND NOT EXISTS (SELECT FROM consent_sync.intent WHERE intent.person = person.key)
+    FOR UPDATE
+),
+gone AS (
+    DELETE FROM consent_sync.ledger USING mine
+    WHERE ledger.id = ANY(%(gone)s::bigint[])
+    RETURNING ledger.id
+),
+unlinked AS (
+    UPDATE consent_sync.ledger SET previous = NULL FROM mine WHERE ledger.id = %(oldest)s::bigint
+),
+told AS (
+    INSERT INTO consent_sync.ledger (person, previous, body)
+    SELECT key, %(previous)s::bigint, %(body)s::bytea FROM mine WHERE %(body)s::bytea IS NOT NULL
+    RETURNING id
+),
+kept AS (
+    UPDATE consent_sync.person SET record = told.id FROM told, mine WHERE person.key = mine.key
+)
+SELECT count(*) FROM gone;
+
 -- name: notice
 -- What is written on the board under a name.
 SELECT version, body FROM consent_sync.notice WHERE name = %(board)s

@@ -511,6 +511,19 @@ UPDATE OR ROLLBACK event SET body = x'', problem = 'erased'
 WHERE id IN (SELECT value FROM json_each(?)) AND length(body) > 0
 AND NOT EXISTS (SELECT 1 FROM item WHERE item.event = event.id);
 
+-- name: is_busy
+-- Whether there is something to do about a person, or something under way.
+SELECT EXISTS (SELECT 1 FROM item WHERE person = ?)
+OR EXISTS (SELECT 1 FROM lane WHERE person = ?) OR EXISTS (SELECT 1 FROM intent WHERE person = ?);
+
+-- name: unlink_record
+-- What stood before this record is gone.
+UPDATE OR ROLLBACK ledger SET previous = NULL WHERE id = ?;
+
+-- name: set_record
+-- This is a person's newest record from now on.
+UPDATE OR ROLLBACK person SET record = ? WHERE id = ?;
+
 -- name: next_events
 -- The next events, and when they were received.
 SELECT id, received_at FROM event WHERE id > ? ORDER BY id LIMIT ?;
