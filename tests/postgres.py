@@ -20,6 +20,11 @@ with warnings.catch_warnings():
 _SETTINGS = {"fsync": "off", "full_page_writes": "off", "autovacuum": "off", "max_connections": 200}
 
 
+def name_of(url: str) -> str:
+    """Return the name of the database at this address."""
+    return str(psycopg.conninfo.conninfo_to_dict(url)["dbname"])
+
+
 class PostgresServer:
     """Started when made, which fails where it cannot; its files go when the process ends."""
 
@@ -60,9 +65,19 @@ class PostgresServer:
         self.run(f"CREATE DATABASE {name} TEMPLATE {template}")
         return self.url(name)
 
+    def new_database_at(self, folder: Path) -> str:
+        """Make a database whose files are in this new folder, the tablespace `small`."""
+        folder.mkdir()
+        user = self._server.system_user
+        if user is not None:
+            shutil.chown(folder, user)
+        self.run(f"CREATE TABLESPACE small LOCATION '{folder}'")
+        name = f"test_{next(self._numbers)}"
+        self.run(f"CREATE DATABASE {name} TABLESPACE small")
+        return self.url(name)
+
     def drop(self, url: str) -> None:
-        name = psycopg.conninfo.conninfo_to_dict(url)["dbname"]
-        self.run(f"DROP DATABASE {name} WITH (FORCE)")
+        self.run(f"DROP DATABASE {name_of(url)} WITH (FORCE)")
 
     def _control(self, *arguments: str) -> None:
         command = ("-w", "-D", str(self._server.pgdata), *arguments)

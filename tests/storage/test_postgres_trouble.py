@@ -25,7 +25,7 @@ from tests.contracts.store_kit import (
     texts,
     write,
 )
-from tests.postgres import PostgresServer
+from tests.postgres import PostgresServer, name_of
 from tests.storage.transaction_pooler import TransactionPooler
 
 _CUT = """
@@ -72,10 +72,6 @@ async def pooler(url: str) -> AsyncIterator[TransactionPooler]:
     await pooler.stop()
 
 
-def name_of(url: str) -> str:
-    return str(psycopg.conninfo.conninfo_to_dict(url)["dbname"])
-
-
 async def accept_until_stored(store: PostgresStore, *events: NewEvent) -> None:
     """Send as a platform does: again and again until it is stored."""
     while True:
@@ -119,6 +115,23 @@ async def test_work_goes_on_after_a_restart_of_the_server(
     ended = await store.timeline(subject("ada"), 9)
 
     assert new == [False, True]
+    assert len(ended) == 1
+
+
+async def test_a_claim_that_dies_with_the_server_costs_nothing(
+    store: PostgresStore, postgres: PostgresServer
+) -> None:
+    """Claims do not wait for the disk: whether it was kept or not, the turn ends once."""
+    await store.accept([event("one", "ada")])
+    turn = await claim_one(store)
+    await asyncio.to_thread(postgres.restart, "immediate")
+    try:
+        await store.settle(settled(turn))
+    except StoreError as error:
+        assert "another replica has the person" in str(error)  # noqa: PT017 - either is right
+        await store.settle(settled(await claim_one(store)))
+    ended = await store.timeline(subject("ada"), 9)
+
     assert len(ended) == 1
 
 
