@@ -24,10 +24,9 @@ def urgency_of(envelope: Envelope) -> Urgency:
     earlier = before.consents if before is not None else None
     if said is None or said == earlier:
         return Urgency.REST
-    noes = set(_noes(said))
-    if noes and earlier is not None:
-        noes.difference_update(_noes(earlier))
-    if noes:
+    # One no is enough, so the rest need not be found where nothing stood before.
+    before_noes = frozenset(_noes(earlier)) if earlier is not None else frozenset()
+    if any(no not in before_noes for no in _noes(said)):
         return Urgency.OPT_OUT
     return Urgency.OPT_IN if said.purposes or said.channels else Urgency.REST
 
