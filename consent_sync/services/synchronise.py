@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from consent_sync.domain.erasure import DeletionPolicy
-from consent_sync.domain.errors import AbsentError, NotNowError, TemporaryError
+from consent_sync.domain.errors import AbsentError, NotNowError, PermanentError, TemporaryError
 from consent_sync.domain.events import ProfileMissing, ProfileReading
 from consent_sync.domain.identity import (
     Side,
@@ -153,6 +153,9 @@ class Synchroniser:
         except TemporaryError as error:
             await self._try_again(turn, error)
             return
+        except PermanentError as error:
+            await self._try_again(turn, TemporaryError(str(error)))
+            return
         except AbsentError:
             seen = ProfileMissing(self.clock.now())
         key = "" if isinstance(seen, ProfileMissing) else seen.names.actito_key
@@ -201,7 +204,7 @@ class Synchroniser:
         due_at, attempts, first, outcome = after_trouble(
             error, turn, self.retry, now=now, fraction=self.chance.fraction(), urgent=True
         )
-        # Finding out who it was is never given up, for the same reason.
+        # Finding out who it was is never given up, for the same reason, not even when refused.
         due_at = due_at or now + self.retry.max_delay
         if not isinstance(error, NotNowError):
             self.observer.trouble(turn.subject, "read", error)

@@ -184,6 +184,8 @@ class ActitoWorld:
     def _fail_before(self, fault: str) -> None:
         if fault == "temporary":
             raise TemporaryError("not now")
+        if fault == "refused":
+            raise PermanentError("bad request", status=400)
         if fault == "crash before":
             raise Crash
 

@@ -355,18 +355,21 @@ async def test_a_turn_that_does_not_end_is_cut_off_at_the_stop(shop: Shop) -> No
     assert len(await shop.store.waiting(Subject("brand-a", ANN))) == 1
 
 
-async def test_who_cannot_be_found_now_is_looked_for_again(shop: Shop) -> None:
-    """A webhook that names only a profile waits while Actito does not answer, and is never given up."""
+@pytest.mark.parametrize(("fault", "why"), [("temporary", "not now"), ("refused", "bad request")])
+async def test_who_cannot_be_found_now_is_looked_for_again(
+    shop: Shop, fault: str, why: str
+) -> None:
+    """A webhook that names only a profile waits while Actito does not tell whose, and is never given up."""
     shop.actito.click(ANN, "Newsletter", subscribe=False)
     hint = ProfileHint(Names(profile_id="1042"), {"Newsletter": False})
     await shop.receive(hint, unresolved_person("1042"))
-    shop.actito.faults.queue.extend(["temporary"] * 3)
+    shop.actito.faults.queue.extend([fault] * 3)
     for _ in range(4):
         await shop.drain()
         shop.clock.advance(200 * 3600)
     await shop.drain()
 
-    assert shop.observer.troubles == ["read: not now"] * 3
+    assert shop.observer.troubles == [f"read: {why}"] * 3
     assert await shop.store.person(Subject("brand-a", ANN)) is not None
 
 
