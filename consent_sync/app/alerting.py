@@ -49,6 +49,7 @@ class Alerting:
         """Start looking."""
         if self.every_seconds:
             self._task = asyncio.create_task(self._rounds(), name="alerting")
+            self._task.add_done_callback(_ended)
 
     async def stop(self) -> None:
         """Stop; another replica takes over at once."""
@@ -124,6 +125,12 @@ def alerting_of(
         secrets.token_hex(8),
     )
     return Alerting(watch, store, mappings, clock, metrics, settings.alert_every_seconds)
+
+
+def _ended(task: "asyncio.Task[None]") -> None:
+    # Whoever is served goes on being served; but nobody may rely on silence any more.
+    if not task.cancelled():
+        _log.critical("part_ended", part=task.get_name(), exc_info=task.exception())
 
 
 def _tell(change: Alert) -> None:

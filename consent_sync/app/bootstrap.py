@@ -215,7 +215,10 @@ async def build(
             metrics,
             session,
             observer.call,
-            {ALERT: hooks.condition},
+            {
+                ALERT: hooks.condition,
+                **standstill.conditions(calls=duty is not Duty.INTAKE, started_at=clock.now()),
+            },
         ),
         guarding=Guarding(GuardBook(guard, store, clock, secrets.token_hex(4))),
         fading=fading_of(settings, store, clock),

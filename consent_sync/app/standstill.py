@@ -11,14 +11,25 @@ from typing import Final
 import structlog
 
 from consent_sync.adapters.metrics import Metrics
+from consent_sync.domain.alerts import Trouble
 from consent_sync.domain.errors import StoreError
 from consent_sync.domain.identity import Side
+from consent_sync.domain.moments import MINUTE, Micros
 from consent_sync.ports.store import Store
+from consent_sync.services.alert_conditions import Condition, Facts
 from consent_sync.services.circuits import Break, BreakChange, Cause
 from consent_sync.services.pauses import Pause, Pauses
 
 LOOK_SECONDS: Final = 2.0
 """After so long, at the latest, a replica knows what another one or a command has paused."""
+
+SURE_AFTER: Final[Micros] = 15 * MINUTE
+"""So long after a start it is known that a platform is called again: not just not yet in trouble."""
+
+_WHAT: Final = {
+    Cause.TROUBLE: "it is in trouble and left in peace; it is tried now and then",
+    Cause.CREDENTIALS: "it refuses our credentials or lacks rights; it is tried now and then",
+}
 
 _AT_ONCE: Final = 2_000
 """How many turns are called in one transaction: others want to write meanwhile."""
@@ -50,6 +61,20 @@ class Standstill:
             _log.error("credentials_refused", **words, writes_only=one.writes_only, why=one.why)
         else:
             _log.warning("platform_not_called", **words, why=one.why)
+
+    def conditions(self, *, calls: bool, started_at: Micros) -> dict[str, Condition]:
+        """Return what is worth an alert; a process that makes no calls cannot tell."""
+
+        def found(cause: Cause, facts: Facts) -> list[Trouble] | None:
+            breaks = [one for one in self.breaks() if one.cause is cause]
+            if not calls or (not breaks and facts.now - started_at < SURE_AFTER):
+                return None
+            return [Trouble(_where(one), _WHAT[cause]) for one in breaks]
+
+        return {
+            "breaker_open": lambda facts: found(Cause.TROUBLE, facts),
+            "credentials_refused": lambda facts: found(Cause.CREDENTIALS, facts),
+        }
 
     async def begin(self) -> None:
         """Learn what is paused, before anything is written; raise StoreError."""
@@ -96,3 +121,7 @@ class Standstill:
             self._bell.set()
         self._told = now
         self._metrics.paused({(one.side, one.mapping) for one in now})
+
+
+def _where(one: Break) -> str:
+    return " ".join(part for part in (one.side.value, one.account, one.mapping) if part)

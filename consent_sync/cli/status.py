@@ -47,7 +47,9 @@ async def _look(settings: "Settings") -> "tuple[StoreStatus, Standing, dict[str,
     from consent_sync.app.trials import TrialGate
     from consent_sync.cli.replaying import served_status
     from consent_sync.cli.surroundings import reader_of
+    from consent_sync.services.alerting import raised_alerts
     from consent_sync.services.pauses import NOTICE, pauses_in
+    from consent_sync.web.alerts import alerts_view
     from consent_sync.web.standstill import still_view
 
     reader = reader_of(settings)
@@ -57,10 +59,15 @@ async def _look(settings: "Settings") -> "tuple[StoreStatus, Standing, dict[str,
     # Only the server itself knows what it does not call, and which lines rest.
     served = await served_status(settings)
     still |= {name: served.get(name) for name in ("not_called", "resting_lines")}
+    still["alerts"] = alerts_view(await raised_alerts(reader))
     return await reader.status(), standing, still
 
 
 def _show_still(still: "dict[str, Any]") -> None:
+    for one in still["alerts"]:
+        about = "" if one["about"] is None else f" ({one['about']})"
+        since = f"since {moment_of(one['since'])}"
+        say(f"alert {one['alert']}{about} {since}: {one['detail']}", "red")
     for one in still["paused"]:
         where = "" if one["mapping"] is None else f" for mapping {one['mapping']}"
         since = f"since {moment_of(one['since'])} by {one['by']}; refusals wait, too"

@@ -10,12 +10,16 @@ class Notice(NamedTuple):
     body: bytes
 
 
-class Board(Protocol):
-    """Every method raises StoreError."""
+class Notices(Protocol):
+    """The reading half."""
 
     async def notice(self, name: str) -> Notice:
-        """Return what is written under this name."""
+        """Return what is written under this name; raise StoreError."""
         ...
+
+
+class Board(Notices, Protocol):
+    """Every method raises StoreError."""
 
     async def pin(self, name: str, version: int, body: bytes) -> bool:
         """Write where it still has this version; say whether it had. Durable on return."""

@@ -16,7 +16,7 @@ from consent_sync.domain.alerts import Alert, AlertBook
 from consent_sync.domain.errors import ConsentSyncError, StoreError
 from consent_sync.domain.moments import MINUTE, SECOND, Micros
 from consent_sync.domain.retry import RetryPolicy, next_attempt
-from consent_sync.ports.board import Board
+from consent_sync.ports.board import Board, Notices
 from consent_sync.ports.clock import Chance, Clock
 from consent_sync.ports.messenger import Message, Messenger
 from consent_sync.services.alert_conditions import STORE_DOWN, Condition, Facts
@@ -26,7 +26,10 @@ LEASE_SECONDS: Final = 90.0
 """How long the others wait for a replica that has died while it watched."""
 
 TELL_SECONDS: Final = 45.0
-"""How long telling may take in one round: less than the lease."""
+"""How long telling may take in one round."""
+
+ROUND_SECONDS: Final = 80.0
+"""How long a round may take with all it asks of the store: less than the lease."""
 
 DOWN_FOR: Final[Micros] = MINUTE
 """How long the store has to be away before that is an alert: a restart of it is none."""
@@ -85,10 +88,9 @@ class Watch:
     async def round(self, facts: Facts) -> Round:
         """Judge what a look saw, and tell who has to be told; raises nothing of ours."""
         if facts.status is not None:
-            try:
-                return await self._with_store(facts)
-            except StoreError:
-                pass
+            with suppress(StoreError, TimeoutError):
+                async with asyncio.timeout(ROUND_SECONDS):
+                    return await self._with_store(facts)
         return await self._without_store(facts)
 
     async def resign(self) -> None:
@@ -163,12 +165,14 @@ class Watch:
 
         awake = [one for one in self._messenger.receivers if not self._resting(one)]
         tasks = [asyncio.create_task(tell(one)) for one in awake]
-        if tasks:
-            done, late = await asyncio.wait(tasks, timeout=TELL_SECONDS)
-            for task in late:
+        try:
+            if tasks:
+                done, _ = await asyncio.wait(tasks, timeout=TELL_SECONDS)
+                await asyncio.gather(*done)
+        finally:
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(*done)
-            await asyncio.gather(*late, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
         return list(told.values()), failures
 
     def _resting(self, receiver: str) -> bool:
@@ -187,6 +191,12 @@ class Watch:
             retry_after_seconds=None,
         )
         self._rests[receiver] = _Rest(rest.attempts + 1, rest.first_failed_at, again or now)
+
+
+async def raised_alerts(board: Notices) -> list[Alert]:
+    """Return what is raised now, as the board tells it; raise StoreError."""
+    book = read_book((await board.notice(NAME)).body)
+    return [one for one in book.alerts if one.raised] if book is not None else []
 
 
 def message_of(book: AlertBook, alert: Alert) -> Message:

@@ -1,6 +1,6 @@
 """The API for people and programs: persons, timelines, how things stand, and replaying events."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote
@@ -9,6 +9,7 @@ import orjson
 from aiohttp import web
 
 from consent_sync.app.standing import Standing
+from consent_sync.domain.alerts import Alert
 from consent_sync.domain.erasure import DeletionPolicy
 from consent_sync.domain.errors import AbsentError
 from consent_sync.domain.identity import Side
@@ -18,6 +19,7 @@ from consent_sync.ports.store import Ledger, SideStatus, StoreStatus
 from consent_sync.services.erasure import Erasure
 from consent_sync.services.lookup import Lookup, iso
 from consent_sync.services.replay import Replay
+from consent_sync.web.alerts import alerts_view
 from consent_sync.web.auth import ApiGate, Role
 from consent_sync.web.bodies import Arrived, read_body, require_json
 from consent_sync.web.openapi import description
@@ -50,6 +52,7 @@ class Api:
     erasure: Erasure
     erased: Callable[[], None]
     backlog_seconds: Callable[[int], float | None]
+    alerts: Callable[[], Awaitable[Sequence[Alert]]]
 
     async def person(self, request: web.Request) -> web.Response:
         """Answer the state of one person; raise Problem 400, 401 or 403, or StoreError."""
@@ -67,7 +70,7 @@ class Api:
         self.gate.require(request, Role.VIEWER)
         status = await self.ledger.status()
         backlog = self.backlog_seconds(status.waiting_turns)
-        now, still = self.clock.now(), self.still()
+        now, still = self.clock.now(), {**self.still(), "alerts": alerts_view(await self.alerts())}
         return json_answer(status_view(status, now, self.mappings(), backlog, still))
 
     async def replay(self, request: web.Request) -> web.Response:

@@ -321,6 +321,7 @@ _SCHEMAS: Final[Schema] = {
         paused=_list("Pause"),
         not_called={"type": ["array", "null"], "items": _ref("Break")},
         resting_lines={"type": ["object", "null"], "additionalProperties": _NUMBER},
+        alerts=_list("Alert"),
     ),
     "Pause": _object(to=_TEXT, mapping=_MAYBE_TEXT, since=_MAYBE_MOMENT, by=_TEXT),
     "Break": _object(
@@ -332,6 +333,7 @@ _SCHEMAS: Final[Schema] = {
         since=_MAYBE_MOMENT,
         why=_TEXT,
     ),
+    "Alert": _object(alert=_TEXT, about=_MAYBE_TEXT, since=_MAYBE_MOMENT, detail=_TEXT),
     "Standing": _object(
         in_force=_list("MappingStanding"),
         problems={"type": "array", "items": _TEXT},

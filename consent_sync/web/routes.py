@@ -1,6 +1,6 @@
 """The HTTP application: which route is answered by what."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -9,6 +9,7 @@ from aiohttp.typedefs import Handler
 from consent_sync.adapters.metrics import Metrics
 from consent_sync.app.standing import Standing
 from consent_sync.app.standstill import Standstill
+from consent_sync.domain.alerts import Alert
 from consent_sync.domain.identity import Side
 from consent_sync.ports.clock import Clock
 from consent_sync.ports.store import Ledger
@@ -60,6 +61,7 @@ class Parts:
     erasure: Erasure
     erased: Callable[[], None]
     backlog_seconds: Callable[[int], float | None]
+    alerts: Callable[[], Awaitable[Sequence[Alert]]]
     takes_webhooks: bool = True
 
 
@@ -79,6 +81,7 @@ def http_application(parts: Parts) -> web.Application:
         parts.erasure,
         parts.erased,
         parts.backlog_seconds,
+        parts.alerts,
     )
     review = ReviewApi(parts.gate, parts.review)
     letters = DeadLetterApi(parts.gate, parts.dead_letters)

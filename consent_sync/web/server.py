@@ -13,6 +13,7 @@ from consent_sync.app.standing import standing_of
 from consent_sync.domain.errors import ConsentSyncError
 from consent_sync.domain.identity import Side
 from consent_sync.ports.clock import Clock
+from consent_sync.services.alerting import raised_alerts
 from consent_sync.web.auth import ApiGate, ApiToken, Keys, Lock, Role
 from consent_sync.web.health import Check, NotReadyError
 from consent_sync.web.oauth import Tokens
@@ -92,6 +93,7 @@ def parts_of(application: Application) -> Parts:
         erasure=application.erasing.erasure,
         erased=application.erasing.ring,
         backlog_seconds=application.metrics.backlog_seconds,
+        alerts=lambda: raised_alerts(application.store),
     )
 
 

@@ -1,5 +1,6 @@
 """Alerts in the application: what a look finds, and what it does where the store is away."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,9 @@ import structlog
 from consent_sync.app.application import Application
 from consent_sync.app.bootstrap import build
 from consent_sync.app.settings import Settings
+from consent_sync.domain.alerts import Trouble
 from consent_sync.domain.errors import StoreError
+from consent_sync.services.alert_conditions import Facts
 from consent_sync.services.sweep import note_sweep
 from tests.doubles.clock import SettableClock
 
@@ -81,6 +84,21 @@ async def test_a_stop_without_a_store_is_a_stop(application: Application, told: 
     assert "alerts_not_resigned" in [one["event"] for one in told]
 
 
+async def test_an_end_that_nobody_asked_for_is_loud(
+    application: Application, told: list[Any]
+) -> None:
+    """A fault in a condition ends the alerts; the log says so, and the service goes on."""
+    application.alerting.watch.conditions["faulty"] = _faulty
+    application.alerting.begin()
+    for _ in range(200):
+        await asyncio.sleep(0.01)
+        if any(one["event"] == "part_ended" for one in told):
+            break
+    await application.alerting.stop()
+
+    assert [one["part"] for one in told if one["event"] == "part_ended"] == ["alerting"]
+
+
 async def test_alerts_can_be_switched_off(application: Application) -> None:
     """Then nothing looks, and stopping has nothing to do."""
     application.alerting.every_seconds = 0
@@ -92,3 +110,7 @@ async def test_alerts_can_be_switched_off(application: Application) -> None:
 
 async def _away() -> None:
     raise StoreError("no connection")
+
+
+def _faulty(_facts: Facts) -> list[Trouble]:
+    raise RuntimeError

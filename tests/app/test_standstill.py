@@ -15,6 +15,7 @@ from consent_sync.domain.identity import Side, Subject
 from consent_sync.domain.moments import HOUR
 from consent_sync.domain.state import PersonState
 from consent_sync.ports.store import NewEvent, Settlement
+from consent_sync.services.alert_conditions import Facts
 from consent_sync.services.circuits import Break, BreakChange, Cause
 from consent_sync.services.pauses import Pauses
 from tests.services.people import NOON, StandingClock
@@ -133,3 +134,31 @@ async def test_what_another_replica_resumes_is_noticed_and_calls_whoever_waited(
 
     assert (during, came) == (True, True)
     assert not place.value('consent_sync_paused{mapping=""')
+
+
+@pytest.mark.parametrize("cause", Cause)
+async def test_what_is_not_called_is_worth_an_alert(place: Place, cause: Cause) -> None:
+    """Each cause has an alert of its own, which names side, account and mapping."""
+    conditions = place.still.conditions(calls=True, started_at=NOON)
+    names = {Cause.TROUBLE: "breaker_open", Cause.CREDENTIALS: "credentials_refused"}
+    place.still.breaks = lambda: (Break(Side.ACTITO, "b", "brand-b", cause, False, NOON, "why"),)
+    found = {name: one(Facts(now=NOON + HOUR, status=None)) for name, one in conditions.items()}
+    told = found.pop(names[cause])
+
+    assert told is not None
+    assert [one.about for one in told] == ["actito b brand-b"]
+    assert [*found.values()] == [[]]
+
+
+@pytest.mark.parametrize(
+    ("calls", "after", "found"),
+    [(True, HOUR, []), (True, standstill.SURE_AFTER - 1, None), (False, HOUR, None)],
+)
+async def test_who_has_not_called_yet_cannot_tell(
+    place: Place, calls: bool, after: int, found: object
+) -> None:
+    """Neither a process that has just started nor one that takes webhooks only clears an alert."""
+    conditions = place.still.conditions(calls=calls, started_at=NOON)
+    facts = Facts(now=NOON + after, status=None)
+
+    assert [one(facts) for one in conditions.values()] == [found, found]

@@ -1,8 +1,33 @@
 """The commands that look: status, tail, explain and events."""
 
+import asyncio
+
 import pytest
 
+from consent_sync.adapters.clock import SystemClock
+from consent_sync.adapters.storage.sqlite import SqliteStore
+from consent_sync.domain.alerts import Alert, AlertBook
+from consent_sync.services.alerting import written
 from tests.cli.installation import ADA, BEN, Installation
+
+
+def test_status_tells_what_is_raised(filled: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Alerts stand where an operator looks first; what is about everything has no brackets."""
+    here = Alert("side_silent", "didomi", 1, 1_795_089_600_000_000, "nothing has come")
+    whole = Alert("dead_letters", "", 1, 1_795_089_600_000_000, "3 dead letters wait")
+
+    async def note() -> None:
+        store = SqliteStore(filled.database, SystemClock())
+        await store.open()
+        version, _ = await store.notice("alerts")
+        assert await store.pin("alerts", version, written(AlertBook("series", 0, (here, whole))))
+        await store.close()
+
+    asyncio.run(note())
+    said = filled.run(monkeypatch, "status").stdout
+
+    assert "alert side_silent (didomi) since 2026-11-19 12:00:00: nothing has come" in said
+    assert "alert dead_letters since 2026-11-19 12:00:00: 3 dead letters wait" in said
 
 
 def test_status_counts(filled: Installation, monkeypatch: pytest.MonkeyPatch) -> None:

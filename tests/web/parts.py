@@ -15,6 +15,7 @@ from consent_sync.domain.erasure import Marks
 from consent_sync.domain.identity import Side
 from consent_sync.domain.rules import Rules
 from consent_sync.ports.store import StoredEvent
+from consent_sync.services.alerting import raised_alerts
 from consent_sync.services.dead_letters import DeadLetterLook, DeadLetters
 from consent_sync.services.erasure import Erasure
 from consent_sync.services.intake import Intake
@@ -93,6 +94,7 @@ class House:
             erasure=Erasure(self.store, self.mappings, Marks(), self.didomi, actito, self.clock),
             erased=lambda: None,
             backlog_seconds=self.metrics.backlog_seconds,
+            alerts=lambda: raised_alerts(self.store),
         )
 
     async def refused(self) -> list[StoredEvent]:

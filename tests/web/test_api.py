@@ -7,9 +7,11 @@ import pytest
 from aiohttp.test_utils import make_mocked_request
 from yarl import URL
 
+from consent_sync.domain.alerts import Alert, AlertBook
 from consent_sync.domain.errors import StoreError
 from consent_sync.domain.identity import Side, Subject
 from consent_sync.ports.store import NewEvent
+from consent_sync.services.alerting import written
 from consent_sync.web.auth import ApiGate, ApiToken, Role, from_this_machine
 from consent_sync.web.problems import Problem
 from tests.services.people import NOON, didomi_event
@@ -128,6 +130,21 @@ async def test_status_of_both_sides(client: Client, house: House) -> None:
         "problems": [],
         "warnings": [],
     }
+
+
+async def test_status_tells_what_is_raised(client: Client, house: House) -> None:
+    """Alerts as they stand on the board, in the order of their names; what is over is left out."""
+    over = Alert("dead_letters", "", 2, NOON, "3 dead letters wait for a person")
+    here = Alert("side_silent", "didomi", 1, NOON, "nothing has come")
+    whole = Alert("store_down", "", 1, NOON, "away")
+    await house.store.pin("alerts", 0, written(AlertBook("series", NOON, (over, here, whole))))
+    _, document = await get(client, "/api/v1/status")
+    since = "2026-11-19T12:00:00.000Z"
+
+    assert document["alerts"] == [
+        {"alert": "side_silent", "about": "didomi", "since": since, "detail": "nothing has come"},
+        {"alert": "store_down", "about": None, "since": since, "detail": "away"},
+    ]
 
 
 async def test_description_names_every_route(client: Client) -> None:
