@@ -22,6 +22,7 @@ from consent_sync.adapters.storage.memory import MemoryStore
 from consent_sync.adapters.storage.sqlite import SqliteStore
 from consent_sync.domain.identity import Names, Side, Subject
 from consent_sync.domain.mapping import Mapping
+from consent_sync.domain.moments import HOUR
 from consent_sync.domain.profile import ProfileChange
 from consent_sync.domain.retry import RetryPolicy
 from consent_sync.domain.rules import Rules
@@ -35,6 +36,7 @@ from consent_sync.services.synchronise import Synchroniser
 RUN: Final = "600d0000"
 MAPPING: Final = "brand-a"
 _AT_ONCE: Final = 1_000
+_DAY: Final = 24 * HOUR
 _PROFILE: Final = "1001"
 _ECHO: Final = b'{"tableId":"21","data":{"profileId":"1001","Newsletter":"false"}}'
 
@@ -162,12 +164,15 @@ async def _take_all(store: Store, example: Settlement) -> None:
 def _like(example: Settlement, turn: Turn) -> Settlement:
     """Return a settlement of this turn with the content of the example."""
     person = turn.subject.person
+    # A look that is due before everything is made would be a turn of its own.
+    due_at = None if example.due_at is None else example.due_at + _DAY
     names = Names(person, person, str(10_000 + turn.items[0].event.id))
     return replace(
         example,
         subject=turn.subject,
         state=replace(example.state, names=names, spellings=(person,)),
         done=tuple(item.id for item in turn.items),
+        due_at=due_at,
     )
 
 

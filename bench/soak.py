@@ -142,15 +142,17 @@ async def _kills(here: Stage, until: float, replicas: list[Replica]) -> None:
 
 
 async def rest(here: Stage) -> None:
-    """Return when no webhook and no turn waits; raises TimeoutError when that does not come."""
-    same = 0
-    async with asyncio.timeout(_REST_SECONDS), aiohttp.ClientSession() as http:
+    """Return when no webhook and no turn waits; raises RuntimeError telling what still does."""
+    same, end = 0, time.monotonic() + _REST_SECONDS
+    async with aiohttp.ClientSession() as http:
         while same < 5:
             await asyncio.sleep(0.2)
             async with http.get(f"{here.replicas[0].address}/api/v1/status") as answer:
-                waiting = (await answer.json())["waiting_turns"]
-            waiting += here.actito.sender.waiting + here.didomi.sender.waiting
-            same = 0 if waiting else same + 1
+                status = await answer.json()
+            senders = here.actito.sender.waiting, here.didomi.sender.waiting
+            same = 0 if status["waiting_turns"] or any(senders) else same + 1
+            if time.monotonic() > end:
+                raise RuntimeError(f"it comes to no rest: webhooks {senders}, {status}")
 
 
 async def _swept(here: Stage) -> list[int]:
