@@ -28,6 +28,12 @@ _Since = Annotated[
 _Until = Annotated[
     str | None, typer.Option(metavar="WHEN", help="Only agreements given before that.")
 ]
+_Conflicts = Annotated[
+    bool,
+    typer.Option(
+        "--conflicts", help="Also lines where a refusal counts because nobody knows what came last."
+    ),
+]
 _All = Annotated[bool, typer.Option("--all", help="Everything that is held.")]
 _Yes = Annotated[bool, typer.Option("--yes", help="Do it, after the counts.")]
 _Json = Annotated[bool, AS_JSON]
@@ -45,11 +51,12 @@ def list_held(
     line: _Line = None,
     since: _Since = None,
     until: _Until = None,
+    conflicts: _Conflicts = False,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many at most.")] = 50,
     as_json: _Json = False,
 ) -> None:
     """List agreements that are not carried over until somebody decides, and why."""
-    found = asyncio.run(_held(_wish(person, mapping, line, since, until)))
+    found = asyncio.run(_held(_wish(person, mapping, line, since, until, conflicts=conflicts)))
     if as_json:
         from consent_sync.web.review import held_view
 
@@ -73,7 +80,7 @@ def show(
     """Show what is held of one person, with what both sides hold and last said."""
     from consent_sync.cli.surroundings import settings_here
 
-    found = asyncio.run(_held(_wish(person, None, None, None, None)))
+    found = asyncio.run(_held(_wish(person, None, None, None, None, conflicts=True)))
     view, _ = asyncio.run(look(settings_here(), person, None, 1))
     lines = {(one.mapping, one.line): one for one in found}
     if as_json:
@@ -117,11 +124,13 @@ def _deciding(name: str, what: str, *, approved: bool) -> None:
         line: _Line = None,
         since: _Since = None,
         until: _Until = None,
+        *,
+        conflicts: _Conflicts = False,
         everything: _All = False,
         yes: _Yes = False,
         as_json: _Json = False,
     ) -> None:
-        wish = _wish(person, mapping, line, since, until)
+        wish = _wish(person, mapping, line, since, until, conflicts=conflicts)
         _decide(wish, everything=everything, approved=approved, yes=yes, as_json=as_json)
 
 
@@ -142,7 +151,7 @@ def _decide(
 ) -> None:
     from consent_sync.services.review import HeldWish
 
-    if (wish == HeldWish()) is not everything:
+    if (wish == HeldWish(conflicts=wish.conflicts)) is not everything:
         raise CommandError(
             "say what is meant: --person, --mapping, --line, --since or --until; or --all alone",
             WRONG_USAGE,
@@ -173,7 +182,13 @@ def _given(found: "list[HeldLine]", *, approved: bool) -> tuple[int, int]:
 
 
 def _wish(
-    person: str | None, mapping: str | None, line: str | None, since: str | None, until: str | None
+    person: str | None,
+    mapping: str | None,
+    line: str | None,
+    since: str | None,
+    until: str | None,
+    *,
+    conflicts: bool,
 ) -> "HeldWish":
     from consent_sync.adapters.clock import SystemClock
     from consent_sync.cli.since import moment_since
@@ -186,6 +201,7 @@ def _wish(
         line,
         None if since is None else moment_since(since, now),
         None if until is None else moment_since(until, now, "--until"),
+        conflicts,
     )
 
 

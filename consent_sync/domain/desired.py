@@ -11,16 +11,20 @@ from consent_sync.domain.identity import Desk, Side, Source
 from consent_sync.domain.mapping import Line, SyncMode
 from consent_sync.domain.rules import Rules
 from consent_sync.domain.state import LineState
-from consent_sync.domain.words import is_rejected
+from consent_sync.domain.words import agreed_last, is_rejected
 
 
 @dataclass(frozen=True, slots=True)
 class Desired:
-    """What both sides ought to hold on a line, and how that was decided."""
+    """What both sides ought to hold on a line, and how that was decided.
+
+    `undecided` is a conflict that a person could settle: nobody knows which choice came last.
+    """
 
     choice: Choice
     reason: str
     conflict: bool = False
+    undecided: bool = False
 
 
 _NOTHING: Final = Desired(Choice.NONE, "nobody has made a choice")
@@ -37,6 +41,8 @@ def desired_choice(line: Line, known: LineState, rules: Rules) -> Desired:
     Where an operator rejected an agreement, a refusal that a side is known to hold stands.
     """
     said = _from_statements(line, known, rules)
+    if said.undecided:
+        return _decided(said, known)
     if said.choice is not Choice.GRANTED or not is_rejected(known):
         return said
     holders = [side for side, held in known.agreed.items() if held.choice is Choice.DENIED]
@@ -45,6 +51,16 @@ def desired_choice(line: Line, known: LineState, rules: Rules) -> Desired:
     names = " and ".join(sorted(title(side) for side in holders))
     reason = f"an operator rejected the agreement; the refusal in {names} stands"
     return Desired(Choice.DENIED, reason, conflict=True)
+
+
+def _decided(said: Desired, known: LineState) -> Desired:
+    """Return what an operator made of two choices of which nobody knows the last."""
+    if agreed_last(known):
+        return Desired(Choice.GRANTED, "an operator decided that the agreement came last")
+    if is_rejected(known):
+        reason = "an operator decided that the refusal stands"
+        return Desired(Choice.DENIED, reason, conflict=True)
+    return said
 
 
 def _from_statements(line: Line, known: LineState, rules: Rules) -> Desired:
@@ -76,6 +92,7 @@ def _from_statements(line: Line, known: LineState, rules: Rules) -> Desired:
         Choice.DENIED,
         "both sides were changed and nobody can say which came last; the refusal counts",
         conflict=True,
+        undecided=True,
     )
 
 

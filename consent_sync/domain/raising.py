@@ -19,7 +19,7 @@ from consent_sync.domain.mapping import Line
 from consent_sync.domain.rules import Rules
 from consent_sync.domain.state import LineState, PersonState
 from consent_sync.domain.verdicts import Verdict
-from consent_sync.domain.words import guarded, is_rejected, is_released
+from consent_sync.domain.words import agreed_last, guarded, is_rejected, is_released
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +68,9 @@ def raise_step(
     unfitting = not sources and agreed is not None and agreed.choice is Choice.DENIED
     if not sources and not unfitting:
         return Step(side, reason="an agreement is raised on a side only by the other side's word")
-    # Where profiles differ, that is what the operator has decided about.
+    # Where profiles differ, or choices, that is what the operator has decided about.
     differ = unfitting and side is Side.ACTITO and are_uneven(state, line)
-    released = differ or is_released(known, Verdict.HELD_REVIEW, side)
+    released = differ or agreed_last(known) or is_released(known, Verdict.HELD_REVIEW, side)
     doubt = _doubt(side, line, known, state, unfitting=unfitting and not released)
     if doubt is not None:
         return doubt

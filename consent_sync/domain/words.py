@@ -28,6 +28,23 @@ def doubt_of(verdict: Verdict, side: Side) -> str:
     return f"{verdict} {side}"
 
 
+def conflict_of(known: LineState) -> str:
+    """Return the name of the doubt which of two sides' choices came last.
+
+    A refusal that is said once more is told from what an operator looked at by how late it reaches.
+    """
+    denials = [said.not_after for said in known.latest.values() if said.choice is Choice.DENIED]
+    return f"{Verdict.CONFLICT_STRICTEST} {max(denials, default=0)}"
+
+
+def agreed_last(known: LineState) -> bool:
+    """Say whether an operator decided that the agreement came last, and nothing is newer."""
+    word = known.word
+    if word is None or conflict_of(known) not in word.lifts:
+        return False
+    return refusal_in_didomi(known) <= word.seen and word.basis == statements_of(known)
+
+
 def is_rejected(known: LineState) -> bool:
     """Say whether an operator rejected the agreement that these statements come to."""
     word = known.word

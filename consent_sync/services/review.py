@@ -10,6 +10,7 @@ from consent_sync.domain.identity import Side, Subject
 from consent_sync.domain.lines import Context, line_state
 from consent_sync.domain.moments import Micros
 from consent_sync.domain.review import Doubt, doubts
+from consent_sync.domain.review import conflicts as conflicts_of
 from consent_sync.domain.rules import Rules
 from consent_sync.domain.state import PersonState
 from consent_sync.domain.verdicts import Verdict
@@ -28,6 +29,7 @@ class HeldWish:
     """Which held lines are asked for; what is left out does not matter.
 
     `since` and `until` are about when the agreement that waits was given, the latter excluded.
+    `conflicts` asks for lines, too, on which nobody knows which choice came last.
     """
 
     person: str | None = None
@@ -35,6 +37,7 @@ class HeldWish:
     line: str | None = None
     since: Micros | None = None
     until: Micros | None = None
+    conflicts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,18 +88,26 @@ class ReviewLook:
     async def held(self, wish: HeldWish) -> AsyncIterator[HeldLine]:
         """Yield the held lines that are asked for, person by person."""
         async for subject, state in people(
-            self.ledger, self.mappings, wish.person, lambda status: status.held
+            self.ledger,
+            self.mappings,
+            wish.person,
+            lambda status: wish.conflicts or bool(status.held),
         ):
-            for one in self.lines_of(subject, state):
+            for one in self.lines_of(subject, state, conflicts=wish.conflicts):
                 if _fits(one, wish):
                     yield one
 
-    def lines_of(self, subject: Subject, state: PersonState) -> tuple[HeldLine, ...]:
+    def lines_of(
+        self, subject: Subject, state: PersonState, *, conflicts: bool
+    ) -> tuple[HeldLine, ...]:
         """Return what is held of one person, nothing where the mapping is not in force."""
         mapping = self.mappings.current().get(subject.mapping)
         if mapping is None:
             return ()
-        found = doubts(state, Context(subject, mapping, self.rules, self.clock.now()))
+        context = Context(subject, mapping, self.rules, self.clock.now())
+        found = doubts(state, context)
+        if conflicts:
+            found += conflicts_of(state, context)
         return tuple(_held_line(subject, state, doubt) for doubt in found)
 
 
@@ -118,7 +129,8 @@ class Review:
         events: list[NewEvent] = []
         taken = 0
         for subject, state in states.items():
-            held = {(one.line, one.ticket) for one in self.look.lines_of(subject, state)}
+            lines = self.look.lines_of(subject, state, conflicts=True)
+            held = {(one.line, one.ticket) for one in lines}
             tickets = {
                 one.line: one.ticket
                 for one in chosen

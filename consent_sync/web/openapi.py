@@ -106,6 +106,13 @@ _HELD_BY: Final[tuple[Schema, ...]] = (
     {"name": "until", "in": "query", "description": "agreed before", "schema": _MOMENT},
 )
 
+_CONFLICTS: Final[Schema] = {
+    "name": "conflicts",
+    "in": "query",
+    "description": "also where a refusal counts because nobody knows what came last",
+    "schema": {"enum": ["true"]},
+}
+
 _DEAD_BY: Final[tuple[Schema, ...]] = (
     *_HELD_BY[:3],
     {"name": "error", "in": "query", "description": "a part of the reason", "schema": _TEXT},
@@ -147,6 +154,7 @@ _PATHS: Final[Schema] = {
         "What waits for a person's word",
         _object(total=_NUMBER, lines=_list("HeldLine")),
         *_HELD_BY,
+        _CONFLICTS,
         _LIMIT,
     ),
     "/api/v1/held/approve": {"post": _word("Lift the doubt about held lines")},

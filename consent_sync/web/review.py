@@ -106,6 +106,7 @@ def _wish(request: web.Request) -> HeldWish:
         line=asked.get("line"),
         since=moment_in(request, "since"),
         until=moment_in(request, "until"),
+        conflicts=asked.get("conflicts") == "true",
     )
 
 

@@ -135,7 +135,11 @@ def test_what_does_not_fit_is_left_alone(
     """Another line, another window, another person: nothing of them is decided."""
 
     def act(place: Installation) -> list[int]:
-        wishes = [("--line", "DailyDeals"), ("--since", "5min"), ("--person", "ben@example.com")]
+        wishes = [
+            ("--line", "DailyDeals", "--conflicts"),
+            ("--since", "5min"),
+            ("--person", "ben@example.com"),
+        ]
         return [place.json(monkeypatch, "held", "list", *wish)["total"] for wish in wishes]
 
     told, *_ = after_holding(own, act)

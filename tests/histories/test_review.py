@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from hypothesis import given
 from hypothesis import strategies as st
 
+from consent_sync.domain.lines import Context
 from consent_sync.domain.replay import replay
+from consent_sync.domain.review import conflicts
 from consent_sync.domain.state import PersonState
 from tests.histories.story import (
     ANN,
@@ -45,6 +47,25 @@ class Decide:
 
 
 @dataclass(frozen=True)
+class Settle:
+    """An operator says which choice came last, wherever nobody knows it."""
+
+    approve: bool
+
+    async def play(self, story: Story) -> None:
+        engine = story.engine
+        subject, now = engine.subject(ANN), engine.clock.now()
+        context = Context(subject, engine.mapping, engine.rules, now)
+        chosen = conflicts(engine.lane(ANN).state, context)
+        if not chosen:
+            return
+        engine.decide(ANN, *chosen, approve=self.approve)
+        if self.approve:
+            for one in chosen:
+                story.__dict__.setdefault("approved", {})[one.line.id] = engine.clock.now()
+
+
+@dataclass(frozen=True)
 class LateYes:
     """The person refuses on one side and agrees in Didomi; the yes is heard of very late."""
 
@@ -66,9 +87,22 @@ class LateYes:
 
 
 decisions = st.builds(Decide, st.sampled_from([True, True, False]), st.integers(0, 15))
+settled = st.builds(Settle, st.sampled_from([True, True, False]))
 held = st.builds(LateYes, st.integers(0, 3))
 wild = lists_of(
-    *usual, held, held, held, decisions, decisions, decisions, quiet, troubles, losses, fanouts
+    *usual,
+    held,
+    held,
+    held,
+    decisions,
+    decisions,
+    decisions,
+    settled,
+    settled,
+    quiet,
+    troubles,
+    losses,
+    fanouts,
 )
 
 

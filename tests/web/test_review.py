@@ -1,5 +1,6 @@
 """What is held, and deciding about it, through the API."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -130,3 +131,23 @@ async def test_deciding_needs_an_operator(role: Role, status: int, visit: Visit)
 
     assert answer.status == status
     assert [b"olga" in event.body for event in await house.accepted()] == [True] * (status == 200)
+
+
+async def test_conflicts_are_told_to_whoever_asks_for_them(house: House, visit: Visit) -> None:
+    """Nothing of them waits, so they are told apart; a word on one is taken like any other."""
+    client = await visit(house)
+    no = Statement("a1", Side.ACTITO, Choice.DENIED, NOON - MINUTE, NOON + MINUTE, NOON, 0, "look")
+    held = a_held_person()
+    line = mapping("brand-a").lines[0]
+    known = held.lines[line.id]
+    at_odds = replace(known, latest={**known.latest, Side.ACTITO: no}, held="")
+    house.store.know(Subject("brand-a", ADA), replace(held, lines={line.id: at_odds}))
+    plain = await (await client.get(f"{URL}?person={ADA}")).json()
+    told = await (await client.get(f"{URL}?conflicts=true")).json()
+    answer = await client.post(
+        f"{URL}/approve", data=chosen(told["lines"][0]["ticket"]), headers=JSON
+    )
+
+    assert plain["total"] == 0
+    assert (told["total"], told["lines"][0]["verdict"]) == (1, "conflict_strictest")
+    assert await answer.json() == {"taken": 1, "changed": 0}
