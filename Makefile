@@ -7,10 +7,14 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 BENCH_VENV := .venv-bench
 LOCK_VENV := .venv-lock
+DEEP_VENV := .venv-deep
 
 # How long the long run is.
 PURE_STEPS ?= 1000000
 WHOLE_STEPS ?= 10000
+MUTANTS_AT_ONCE ?= 2
+# Fewer noticed mutations than this share, in percent, fail.
+MUTATION_SCORE ?= 75
 
 # Nothing may follow the summary of the tests, whichever folder make is started from.
 MAKEFLAGS += --no-print-directory
@@ -18,7 +22,7 @@ MAKEFLAGS += --no-print-directory
 # The stamps below depend on each other's order.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check format-check lint types floors tests check-deep format bench lock clean
+.PHONY: help venv demo test check format-check lint types floors tests check-deep mutations format bench lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -38,6 +42,12 @@ $(VENV)/.dev: requirements/dev.lock | $(BIN)/python
 
 $(VENV)/.project: pyproject.toml | $(VENV)/.run
 	$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(DEEP_VENV)/.deep: requirements/deep.lock pyproject.toml
+	$(PYTHON) -m venv $(DEEP_VENV)
+	$(DEEP_VENV)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r requirements/deep.lock
+	$(DEEP_VENV)/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(BENCH_VENV)/.bench: requirements/bench.lock pyproject.toml
@@ -81,6 +91,12 @@ format: venv  ## format and repair what can be repaired
 check-deep: venv  ## the long run before a release: a million steps of the rules, ten thousand of the whole
 	$(BIN)/python -m tests.deep pure $(PURE_STEPS)
 	$(BIN)/python -m tests.deep whole $(WHOLE_STEPS)
+	$(MAKE) mutations
+
+mutations: $(DEEP_VENV)/.deep  ## does a test notice each small change of the rules? hours, too
+	rm -rf mutants
+	HISTORIES=20 $(DEEP_VENV)/bin/mutmut run --max-children $(MUTANTS_AT_ONCE)
+	$(DEEP_VENV)/bin/python -m tests.mutations $(MUTATION_SCORE)
 
 # --- the rest ---
 
@@ -99,8 +115,9 @@ COMPILE = $(LOCK_VENV)/bin/uv pip compile --quiet --universal --python-version 3
 lock: $(LOCK_VENV)/.lock  ## write the lock files anew, with the newest versions
 	$(COMPILE) -o requirements/run.lock
 	$(COMPILE) --extra dev --extra speed -c requirements/run.lock -o requirements/dev.lock
+	$(COMPILE) --extra dev --extra deep -c requirements/dev.lock -o requirements/deep.lock
 	$(COMPILE) --extra bench -c requirements/run.lock -o requirements/bench.lock
 
 clean:  ## remove what the targets made
-	rm -rf $(VENV) $(BENCH_VENV) $(LOCK_VENV) .venv-tools build dist *.egg-info .coverage .coverage.* \
+	rm -rf $(VENV) $(BENCH_VENV) $(LOCK_VENV) $(DEEP_VENV) mutants .venv-tools build dist *.egg-info .coverage .coverage.* \
 		.mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

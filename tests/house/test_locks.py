@@ -41,7 +41,7 @@ def test_no_address_stands_in_a_lock_file(lock: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["dev.lock", "bench.lock"])
+@pytest.mark.parametrize("name", ["dev.lock", "deep.lock", "bench.lock"])
 def test_what_runs_is_what_is_tested_and_measured(name: str) -> None:
     """Development and benchmarks use the very versions of the program's own lock file."""
     run, other = (
