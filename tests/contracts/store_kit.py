@@ -25,6 +25,7 @@ class HandClock:
     def __init__(self) -> None:
         self._now = START
         self._moved = asyncio.Event()
+        self._sleepers = 0
         # Told first: a database that goes by this clock.
         self.followers: list[Callable[[Micros], None]] = []
 
@@ -33,8 +34,18 @@ class HandClock:
 
     async def sleep(self, seconds: float) -> None:
         end = self._now + round(seconds * SECOND)
-        while self._now < end:
-            await self._moved.wait()
+        self._sleepers += 1
+        try:
+            while self._now < end:
+                await self._moved.wait()
+        finally:
+            self._sleepers -= 1
+
+    async def somebody_sleeps(self) -> None:
+        """Return when somebody waits for this clock, so that moving it wakes them."""
+        async with asyncio.timeout(5):
+            while not self._sleepers:  # noqa: ASYNC110 - a few milliseconds at most
+                await asyncio.sleep(0.001)
 
     def advance(self, seconds: float) -> None:
         self._now += round(seconds * SECOND)

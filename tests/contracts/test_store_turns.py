@@ -424,7 +424,7 @@ async def test_waiting_ends_at_the_next_due_moment(store: Store, clock: HandCloc
     await store.settle(settled(await claim_one(store), due_at=START + 10 * SECOND, attempts=1))
     await store.claim(1)
     waiting = asyncio.ensure_future(store.wait(60))
-    await asyncio.sleep(0.01)
+    await clock.somebody_sleeps()
     early = waiting.done()
     clock.advance(10)
 
@@ -436,7 +436,7 @@ async def test_waiting_ends_with_its_timeout(store: Store, clock: HandClock) -> 
     """Nobody waits longer than asked for."""
     await store.claim(1)
     waiting = asyncio.ensure_future(store.wait(3))
-    await asyncio.sleep(0.01)
+    await clock.somebody_sleeps()
     clock.advance(3)
 
     await asyncio.wait_for(waiting, 5)

@@ -63,27 +63,33 @@ BEGIN
     -- hold what the turn before has left.
     RETURN QUERY
     SELECT
-        p.key, i.rank, p.mapping, p.person, CASE WHEN i.rank > 1 THEN NULL ELSE p.state END,
-        lane.attempts, lane.first_failed_at,
-        CASE WHEN i.rank > 1 THEN NULL ELSE ARRAY(
-            SELECT n.body FROM consent_sync.intent AS n WHERE n.person = p.key ORDER BY n.id
-        ) END,
-        CASE WHEN i.rank > 1 THEN NULL ELSE (
-            SELECT max(n.id) FROM consent_sync.intent AS n WHERE n.person = p.key
-        ) END,
-        i.id, i.received_at, e.id, e.source, e.mapping, e.type, e.body
-    FROM unnest(persons) WITH ORDINALITY AS wanted (key, n)
-    JOIN consent_sync.person AS p ON p.key = wanted.key
-    JOIN consent_sync.lane ON lane.person = wanted.key
+        f.key, f.rank, f.mapping, f.name, CASE WHEN f.rank = 1 THEN f.state END,
+        f.attempts, f.first_failed_at,
+        CASE WHEN f.rank = 1 THEN coalesce(n.bodies, '{}') END, n.newest,
+        f.item, f.received_at, f.id, f.source, f.event_mapping, f.type, f.body
+    FROM (
+        SELECT
+            p.key, row_number() OVER (PARTITION BY wanted.n ORDER BY i.id) AS rank,
+            p.mapping, p.person AS name, p.state, lane.attempts, lane.first_failed_at,
+            i.id AS item, i.received_at, e.id, e.source, e.mapping AS event_mapping, e.type, e.body
+        FROM unnest(persons) WITH ORDINALITY AS wanted (key, n)
+        JOIN consent_sync.person AS p ON p.key = wanted.key
+        JOIN consent_sync.lane ON lane.person = wanted.key
+        LEFT JOIN LATERAL (
+            SELECT own.id, own.received_at, own.event
+            FROM consent_sync.item AS own
+            WHERE own.person = wanted.key AND own.id <= lane.taken
+            ORDER BY own.id
+            LIMIT most_items
+        ) AS i ON true
+        LEFT JOIN consent_sync.event AS e ON e.id = i.event
+        ORDER BY wanted.n, i.id
+    ) AS f
     LEFT JOIN LATERAL (
-        SELECT own.id, own.received_at, own.event, row_number() OVER (ORDER BY own.id) AS rank
-        FROM consent_sync.item AS own
-        WHERE own.person = wanted.key AND own.id <= lane.taken
-        ORDER BY own.id
-        LIMIT most_items
-    ) AS i ON true
-    LEFT JOIN consent_sync.event AS e ON e.id = i.event
-    ORDER BY wanted.n, i.id;
+        SELECT array_agg(own.body ORDER BY own.id) AS bodies, max(own.id) AS newest
+        FROM consent_sync.intent AS own
+        WHERE own.person = f.key AND f.rank = 1
+    ) AS n ON true;
 END
 $$;
 
