@@ -14,7 +14,7 @@ from pathlib import Path
 
 SERVER_CORE = 0
 LOAD_CORE = 1
-_NICE = -15
+_NICE = -20
 _LOOK_SECONDS = 0.05
 
 
