@@ -4,7 +4,6 @@ import asyncio
 import gc
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Final
 
 import aiohttp
 import structlog
@@ -34,9 +33,6 @@ from consent_sync.services.lookup import Lookup
 from consent_sync.services.replay import Replay
 from consent_sync.services.review import Review
 from consent_sync.services.worker import Worker
-
-FINISH_SECONDS: Final = 30.0
-"""How long the turns under way may take to finish when the application stops."""
 
 
 class Duty(Enum):
@@ -125,8 +121,8 @@ class Application:
                 _log.critical("part_ended", part=task.get_name(), exc_info=task.exception())
 
     async def finish_turns(self) -> None:
-        """Claim no more turns and let those under way end, within 30 seconds."""
-        await self.worker.stop(FINISH_SECONDS)
+        """Claim no more turns and let those under way end, within the time that the settings say."""
+        await self.worker.stop(self.settings.stop_within_seconds)
 
     async def stop(self) -> None:
         """Finish the turns under way, close the store and every connection."""

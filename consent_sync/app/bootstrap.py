@@ -321,7 +321,9 @@ def platforms(
         if here not in didomi:
             didomi[here] = DidomiClient(wall(own.didomi_timeout_seconds), here, clock)
         for side, key in ((Side.ACTITO, there), (Side.DIDOMI, here)):
-            circuit = Circuit(side, name, clock, settings.breaker_failures, tell)
+            circuit = Circuit(
+                side, name, clock, settings.breaker_failures, retry_of(settings), tell
+            )
             circuits.setdefault(key, circuit)
         actito_of[name], didomi_of[name] = actito[there], didomi[here]
     names = actito_of.keys()

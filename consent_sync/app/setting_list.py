@@ -191,6 +191,14 @@ class Declared:
         int, Spec("32", kinds.counted, "how many people are worked on at the same time")
     ]
 
+    stop_within_seconds: Annotated[
+        float,
+        Spec(
+            "30",
+            kinds.positive_span,
+            "how long a stop waits for the turns under way; what is cut off is looked at again",
+        ),
+    ]
     lease_seconds: Annotated[
         float,
         Spec(

@@ -74,6 +74,7 @@ class Standstill:
         return {
             "breaker_open": lambda facts: found(Cause.TROUBLE, facts),
             "credentials_refused": lambda facts: found(Cause.CREDENTIALS, facts),
+            "writing_paused": self._paused,
         }
 
     async def begin(self) -> None:
@@ -104,13 +105,27 @@ class Standstill:
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_SECONDS):
                     await self._bell.wait()
-            # What could not be read or written now is tried again after the next pause.
-            with suppress(StoreError):
-                await self.look()
-                if self._bell.is_set():
-                    while await self._store.hurry(_AT_ONCE) >= _AT_ONCE:
-                        pass
-                    self._bell.clear()
+            try:
+                await self._go_on()
+            except StoreError:
+                # What could not be read or written now is tried again after a pause.
+                await asyncio.sleep(LOOK_SECONDS)
+                self._bell.set()
+
+    async def _go_on(self) -> None:
+        await self.look()
+        if self._bell.is_set():
+            # Before the work: what begins to go on meanwhile calls once more.
+            self._bell.clear()
+            while await self._store.hurry(_AT_ONCE) >= _AT_ONCE:
+                pass
+
+    def _paused(self, _facts: Facts) -> list[Trouble]:
+        told = "writing is paused by an operator; refusals wait, too"
+        return [
+            Trouble(" ".join(filter(None, (one.side.value, one.mapping))), told)
+            for one in self.pauses.current
+        ]
 
     def _tell(self) -> None:
         now = frozenset(self.pauses.current)

@@ -19,6 +19,7 @@ from consent_sync.domain.errors import (
 )
 from consent_sync.domain.identity import Side
 from consent_sync.domain.moments import MINUTE, SECOND, Micros
+from consent_sync.domain.retry import RetryPolicy
 from consent_sync.ports.clock import Clock
 
 Result = TypeVar("Result")
@@ -34,11 +35,8 @@ class Cause(StrEnum):
     CREDENTIALS = "credentials"
 
 
-_PAUSES: Final = {
-    Cause.TROUBLE: (5 * SECOND, MINUTE),
-    Cause.CREDENTIALS: (SECOND, 10 * MINUTE),
-}
-"""The first pause before a probe, and the longest: each failed probe doubles it."""
+_FIRST_PAUSE: Final = 5
+"""How many first delays a platform in trouble is left in peace before the first probe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +67,11 @@ class BreakChange:
 class _Gate:
     """One breaker: closed, open, or half open while one call probes."""
 
-    def __init__(self, clock: Clock, failures: int) -> None:
+    def __init__(self, clock: Clock, failures: int, first: Micros, longest: Micros) -> None:
         self._clock = clock
         self._most = failures
+        self._first = first
+        self._longest = longest
         self._in_a_row = 0
         self._pause: Micros = 0
         self._until: Micros = 0
@@ -116,8 +116,7 @@ class _Gate:
         if not probe and (self.cause is not None or not enough):
             return False
         begins = self.cause is not cause
-        first, longest = _PAUSES[cause]
-        self._pause = first if begins else min(2 * self._pause, longest)
+        self._pause = self._first if begins else min(2 * self._pause, self._longest)
         self._until = self._clock.now() + self._pause
         self._probing, self.cause, self.why = False, cause, why
         if begins:
@@ -131,7 +130,11 @@ class _Gate:
 
 
 class Circuit:
-    """The breakers of one account of one side; `failures` in a row open it, 0 = never."""
+    """The breakers of one account of one side; `failures` in a row open it, 0 = never.
+
+    Each failed probe doubles the pause before the next: in trouble up to a minute, with refused
+    credentials up to the longest wait between two attempts.
+    """
 
     def __init__(
         self,
@@ -139,14 +142,16 @@ class Circuit:
         account: str,
         clock: Clock,
         failures: int,
+        retry: RetryPolicy,
         tell: Callable[[BreakChange], None],
     ) -> None:
         self._side = side
         self._account = account
         self._clock = clock
-        self._failures = failures
+        self._retry = retry
         self._tell = tell
-        self._trouble = _Gate(clock, failures)
+        first, longest = _FIRST_PAUSE * retry.first_delay, min(MINUTE, retry.max_delay)
+        self._trouble = _Gate(clock, failures, min(first, longest), longest)
         self._rights: dict[tuple[str, bool], _Gate] = {}
 
     def breaks(self) -> tuple[Break, ...]:
@@ -190,7 +195,8 @@ class Circuit:
     def _gate(self, mapping: str, writes_only: bool) -> _Gate:
         gate = self._rights.get((mapping, writes_only))
         if gate is None:
-            gate = self._rights[mapping, writes_only] = _Gate(self._clock, self._failures)
+            gate = _Gate(self._clock, 0, self._retry.first_delay, self._retry.max_delay)
+            self._rights[mapping, writes_only] = gate
         return gate
 
     def _worked(self, mapping: str, gates: Sequence[_Gate], probes: Sequence[bool]) -> bool:

@@ -21,7 +21,7 @@ from consent_sync.web.routes import Parts, http_application
 
 KEEP_ALIVE_SECONDS: Final = 75.0
 REQUEST_SECONDS: Final = 10.0
-"""How long requests under way may take to end when the service stops."""
+"""How long requests under way may take to end when the service stops, at most."""
 
 _log = structlog.get_logger(__name__)
 
@@ -47,7 +47,7 @@ async def serve(
         http_application(parts),
         access_log=None,
         keepalive_timeout=KEEP_ALIVE_SECONDS,
-        shutdown_timeout=REQUEST_SECONDS,
+        shutdown_timeout=min(REQUEST_SECONDS, settings.stop_within_seconds),
     )
     sound = True
     try:

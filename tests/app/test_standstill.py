@@ -147,7 +147,7 @@ async def test_what_is_not_called_is_worth_an_alert(place: Place, cause: Cause) 
 
     assert told is not None
     assert [one.about for one in told] == ["actito b brand-b"]
-    assert [*found.values()] == [[]]
+    assert [*found.values()] == [[], []]
 
 
 @pytest.mark.parametrize(
@@ -160,5 +160,17 @@ async def test_who_has_not_called_yet_cannot_tell(
     """Neither a process that has just started nor one that takes webhooks only clears an alert."""
     conditions = place.still.conditions(calls=calls, started_at=NOON)
     facts = Facts(now=NOON + after, status=None)
+    del conditions["writing_paused"]
 
     assert [one(facts) for one in conditions.values()] == [found, found]
+
+
+async def test_a_pause_is_worth_an_alert(place: Place) -> None:
+    """Somebody may have forgotten it, and refusals wait."""
+    paused = place.still.conditions(calls=True, started_at=NOON)["writing_paused"]
+    facts = Facts(now=NOON, status=None)
+    before = paused(facts)
+    await place.still.pause((Side.DIDOMI,), "", "olga")
+
+    assert before == []
+    assert [one.about for one in paused(facts) or ()] == ["didomi"]

@@ -18,6 +18,7 @@ from consent_sync.domain.errors import (
 )
 from consent_sync.domain.identity import Side
 from consent_sync.domain.moments import SECOND
+from consent_sync.domain.retry import RetryPolicy
 from consent_sync.services.circuits import BreakChange, Cause, Circuit
 from tests.services.people import StandingClock
 
@@ -34,7 +35,9 @@ class Platform:
     calls: int = 0
 
     def __post_init__(self) -> None:
-        self.circuit = Circuit(Side.ACTITO, "", self.clock, self.failures, self.told.append)
+        self.circuit = Circuit(
+            Side.ACTITO, "", self.clock, self.failures, RetryPolicy(), self.told.append
+        )
 
     async def call(
         self, error: ConsentSyncError | None = None, *, mapping: str = "a", write: bool = False
@@ -197,7 +200,7 @@ async def test_a_write_that_may_not_be_leaves_reading_alone(there: Platform) -> 
 async def test_credentials_that_still_do_not_work_are_tried_ever_more_rarely(
     there: Platform,
 ) -> None:
-    """One call per pause, at most every ten minutes."""
+    """One call per pause, at most every quarter of an hour."""
     asked: list[int] = []
 
     async def wait_and_try(call: Callable[[], Awaitable[str]]) -> int:
@@ -212,7 +215,7 @@ async def test_credentials_that_still_do_not_work_are_tried_ever_more_rarely(
         [await wait_and_try(lambda: there.call(CredentialError("401"))) for _ in range(12)]
     )
 
-    assert asked == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 600, 600]
+    assert asked == [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900]
 
 
 async def test_trouble_of_a_probing_write_leaves_the_rights_unknown(there: Platform) -> None:
