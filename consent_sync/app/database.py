@@ -128,7 +128,9 @@ def tombstone_key_file(database: Path) -> Path:
 
 
 def tombstone_list(settings: Settings) -> TombstoneFile | None:
-    """Return the list of tombstones beside the database; None where there is no file beside."""
+    """Return the list of tombstones apart from the database; None where none is kept."""
+    if settings.tombstones_file is not None:
+        return TombstoneFile(settings.tombstones_file)
     if is_shared(settings) or settings.database_url == MEMORY:
         return None
     file = database_file(settings)

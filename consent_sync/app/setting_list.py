@@ -289,6 +289,16 @@ class Declared:
             default_words="kept in a file beside the database",
         ),
     ]
+    tombstones_file: Annotated[
+        Path | None,
+        Spec(
+            "",
+            kinds.folder,
+            "a list of the erased apart from the database, of this process alone",
+            unset=None,
+            default_words="beside a SQLite file, none with PostgreSQL",
+        ),
+    ]
     keep_contents_days: Annotated[
         float,
         Spec("0", kinds.span, "how long the content of what was received is kept; 0 = for good"),
