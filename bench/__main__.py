@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench import audit, beside, calls, growth, intake, plan, postgres, turns, validate
+from bench import audit, beside, calls, choices, growth, intake, plan, postgres, turns, validate
 from bench.effort import effort
 from bench.machine import come_first, described, missing
 
@@ -17,6 +17,7 @@ PARTS = {
     "postgres": postgres.measure,
     "beside": beside.measure,
     "audit": audit.measure,
+    "choices": choices.measure,
     "validate": validate.measure,
     "plan": plan.measure,
 }
