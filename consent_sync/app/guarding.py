@@ -12,7 +12,8 @@ from consent_sync.services.guard_book import GuardBook
 EVERY_SECONDS: Final = 1.0
 """How often counts are exchanged; so long a limit may be passed by what other replicas do."""
 
-_AFTER_TROUBLE_SECONDS: Final = 10.0
+AFTER_TROUBLE_SECONDS: Final = 10.0
+"""How long a process counts alone before it asks again."""
 
 _log = structlog.get_logger(__name__)
 
@@ -41,12 +42,12 @@ class Guarding:
         pause = EVERY_SECONDS
         while True:
             await asyncio.sleep(pause)
-            pause = EVERY_SECONDS if await self._exchange() else _AFTER_TROUBLE_SECONDS
+            pause = EVERY_SECONDS if await self._exchange() else AFTER_TROUBLE_SECONDS
 
     async def _exchange(self) -> bool:
         try:
             await self.book.exchange()
         except ConsentSyncError as error:
-            _log.warning("guards_count_alone", why=str(error), pause_seconds=_AFTER_TROUBLE_SECONDS)
+            _log.warning("guards_count_alone", why=str(error), pause_seconds=AFTER_TROUBLE_SECONDS)
             return False
         return True

@@ -132,32 +132,46 @@ async def _call(progress: Progress, draft: ProfileDraft, *, creating: bool) -> s
     profiles, mapping = progress.tools.profiles, progress.mapping
     if creating:
         return await profiles.create(mapping, draft.keys[0], draft.change)
-    choices = {one.choice for one in draft.write.lines}
-    # A refusal goes to every profile that may be the person's, anything else to those known.
-    everywhere = progress.state.several is not None or Choice.DENIED in choices
+    return await _update_all(progress, draft)
+
+
+async def _update_all(progress: Progress, draft: ProfileDraft) -> str:
+    """Write to every profile that it is for; return the number of the first one that took it."""
     took: list[str] = []
+    refused: PermanentError | None = None
     for key in draft.keys:
         try:
-            took.append(
-                await profiles.update(
-                    mapping, key, draft.change, after_look=Choice.GRANTED in choices
-                )
-            )
+            took.append(await _update(progress, draft, key))
         except AbsentError:
             continue
         except TemporaryError as error:
             if took:
                 raise UnclearError(str(error), retry_after=error.retry_after) from error
             raise
-        except PermanentError:
-            if took:
-                progress.wrote(draft.write, WriteOutcome.UNCLEAR)
-            raise
-        if not everywhere:
+        except PermanentError as error:
+            # What one profile cannot take, the others still have to.
+            refused = refused or error
+        if not _goes_everywhere(progress, draft):
             break
+    if refused is not None:
+        if took:
+            progress.wrote(draft.write, WriteOutcome.UNCLEAR)
+        raise refused
     if not took:
         raise AbsentError("no profile has any of the keys it may have")
     return took[0]
+
+
+async def _update(progress: Progress, draft: ProfileDraft, key: str) -> str:
+    raises = any(one.choice is Choice.GRANTED for one in draft.write.lines)
+    profiles, mapping = progress.tools.profiles, progress.mapping
+    return await profiles.update(mapping, key, draft.change, after_look=raises)
+
+
+def _goes_everywhere(progress: Progress, draft: ProfileDraft) -> bool:
+    """A refusal goes to every profile that may be the person's, anything else to those known."""
+    refuses = any(one.choice is Choice.DENIED for one in draft.write.lines)
+    return refuses or progress.state.several is not None
 
 
 async def _send_less(

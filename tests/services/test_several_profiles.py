@@ -3,11 +3,14 @@
 import pytest
 
 from consent_sync.domain.consent import Choice
-from consent_sync.domain.events import ProfileHint
+from consent_sync.domain.errors import PermanentError
+from consent_sync.domain.events import ProfileHint, ProfileMissing, ProfileReading
 from consent_sync.domain.identity import Names, Normalise, Side
 from consent_sync.domain.mapping import Mapping
 from consent_sync.domain.profile import ProfileChange
+from consent_sync.domain.values import replaced
 from consent_sync.domain.verdicts import Verdict
+from consent_sync.services.looking import beside
 from tests.doubles.platforms import Profile
 from tests.histories.story import ANN, NO, YES, Story
 from tests.histories.test_review import recomputed
@@ -258,3 +261,43 @@ async def test_the_look_that_cannot_read_one_of_them_is_made_again() -> None:
 
     assert {holds(story, ANN), holds(story, TWIN)} == {NO}
     assert engine.observer.troubles == ["read: not now"]
+
+
+@pytest.mark.parametrize("bad", [ANN, TWIN])
+async def test_what_one_profile_cannot_take_the_other_still_does(
+    bad: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A write that one of them refuses for good reaches the other, and has failed visibly."""
+    story = await with_twin(YES)
+    engine, line = story.engine, story.lines[0]
+    update = engine.actito.update
+
+    async def picky(mapping: Mapping, key: str, change: ProfileChange, *, after_look: bool) -> str:
+        if key == bad:
+            raise PermanentError("bad request", status=400)
+        return await update(mapping, key, change, after_look=after_look)
+
+    monkeypatch.setattr(engine.actito, "update", picky)
+    engine.clock.advance(4000)
+    story.click("didomi", line, NO)
+    await engine.run()
+    await story.rest()
+    other = TWIN if bad == ANN else ANN
+
+    assert (holds(story, bad), holds(story, other)) == (YES, NO)
+    assert Side.ACTITO in story.line(line).failed
+    assert Side.ACTITO not in story.line(line).latest or story.holds(line)[0] is NO
+
+
+async def test_two_looks_at_one_profile_are_one_profile() -> None:
+    """Where Actito looks up without regard to letter case, both spellings find the same."""
+    seen = ProfileReading(1, 2, Names("", ANN, "1042"), {"Newsletter": True})
+    again = ProfileReading(3, 4, Names("", ANN, "1042"), {"Newsletter": True})
+    nameless = ProfileReading(3, 4, Names("", ANN), {"Newsletter": True})
+    other = ProfileReading(3, 4, Names("", TWIN, "1043"), {"Newsletter": False})
+
+    assert beside(seen, again) == seen
+    assert beside(seen, nameless) == seen
+    assert beside(seen, ProfileMissing(4)) == seen
+    assert beside(ProfileMissing(1), other) == other
+    assert beside(seen, other) == replaced(seen, read_at=4, others=(other,))
