@@ -97,6 +97,11 @@ class HttpWall:
             total=connect_seconds + read_seconds, connect=connect_seconds, sock_read=read_seconds
         )
 
+    def may_write(self) -> None:
+        """Return when the turn that runs here may begin a write; raises TemporaryError."""
+        if self._before_write is not None:
+            self._before_write(self._most_seconds)
+
     async def send(
         self,
         method: str,
@@ -118,8 +123,8 @@ class HttpWall:
         if body is not None:
             all_headers["Content-Type"] = "application/json"
         all_headers.update(headers)
-        if write and self._before_write is not None:
-            self._before_write(self._most_seconds)
+        if write:
+            self.may_write()
         clock = asyncio.get_running_loop().time
         started, outcome = clock(), "cancelled"
         try:

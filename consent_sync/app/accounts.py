@@ -4,6 +4,7 @@ from collections.abc import Mapping as MappingView
 from collections.abc import Sequence
 from typing import Generic, TypeVar
 
+from consent_sync.adapters.actito.bulk import LEAST_ROWS, BulkLimits
 from consent_sync.adapters.actito.client import ActitoClient
 from consent_sync.adapters.actito.settings import ActitoSettings
 from consent_sync.adapters.didomi.client import DidomiClient
@@ -55,6 +56,15 @@ def calls_a_minute(settings: Settings) -> int:
     }
     paces = [one.actito_calls_per_minute for one in own.values()]
     return sum(paces) if all(paces) else 0
+
+
+def bulk_limits(settings: Settings) -> BulkLimits:
+    """Return how much of this account goes into one import, and how often."""
+    return BulkLimits(
+        most_rows=settings.actito_bulk_rows,
+        least_rows=min(LEAST_ROWS, settings.actito_bulk_rows),
+        imports_per_day=settings.actito_imports_per_day,
+    )
 
 
 class Accounts(Generic[Client]):
@@ -134,11 +144,36 @@ class ActitoAccounts(Accounts[ActitoClient]):
         own = self._settings.account(mapping.account)
         return await self.of(mapping).webhooks(mapping, own.actito_webhook_secrets)
 
+    def open_bulk(self, wanted: bool) -> None:
+        """Let what needs no look go together, or one by one again."""
+        for client in self.all().values():
+            client.bulk.open = wanted
+
+    async def stop(self) -> None:
+        """Give up the imports under way."""
+        for client in dict.fromkeys(self.all().values()):
+            await client.bulk.stop()
+
     def room(self) -> int | None:
         """Return how many turns at once make sense at the pace of all accounts, None for any."""
         rooms = [client.room() for client in dict.fromkeys(self.all().values())]
         known = [room for room in rooms if room is not None]
         return sum(known) if len(known) == len(rooms) else None
+
+
+class Together:
+    """The opt-outs that wait for others, over all Actito accounts (services.worker.Together)."""
+
+    def __init__(self, accounts: ActitoAccounts) -> None:
+        self._clients = tuple(dict.fromkeys(accounts.all().values()))
+
+    def room(self) -> int:
+        """Return how many more may wait."""
+        return sum(client.room_together() for client in self._clients)
+
+    def waiting(self) -> int:
+        """Return how many do."""
+        return sum(client.bulk.waiting for client in self._clients)
 
 
 class DidomiAccounts(Accounts[DidomiClient]):

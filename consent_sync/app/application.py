@@ -14,6 +14,7 @@ from consent_sync.adapters.telemetry import Fingerprint
 from consent_sync.app.accounts import ActitoAccounts, DidomiAccounts
 from consent_sync.app.activation import Activation
 from consent_sync.app.alerting import Alerting
+from consent_sync.app.bulk_switch import BulkSwitch
 from consent_sync.app.database import Reader
 from consent_sync.app.erasing import Erasing
 from consent_sync.app.fading import Fading
@@ -70,6 +71,7 @@ class Application:
     worker: Worker
     session: aiohttp.ClientSession
     recovering: Recovering
+    bulk: BulkSwitch
     sweeping: Sweeping
     erasing: Erasing
     fading: Fading
@@ -102,6 +104,8 @@ class Application:
             # Before the first turn: what was let through before a restart still counts.
             await self.guarding.begin()
             self._tasks.append(asyncio.create_task(self.worker.run(), name="worker"))
+            if self.settings.actito_bulk_above:
+                self._tasks.append(asyncio.create_task(self.bulk.run(), name="bulk"))
             self.sweeping.begin()
             self.fading.begin()
             if self.settings.discover_every_seconds:
@@ -127,6 +131,7 @@ class Application:
     async def stop(self) -> None:
         """Finish the turns under way, close the store and every connection."""
         await self.finish_turns()
+        await self.actito.stop()
         await asyncio.gather(
             self.recovering.stop(),
             self.sweeping.stop(),

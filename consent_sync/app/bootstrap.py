@@ -24,7 +24,9 @@ from consent_sync.adapters.telemetry import LogObserver, configure_logs
 from consent_sync.app.accounts import (
     ActitoAccounts,
     DidomiAccounts,
+    Together,
     actito_settings,
+    bulk_limits,
     calls_a_minute,
     didomi_settings,
     owner,
@@ -32,6 +34,7 @@ from consent_sync.app.accounts import (
 from consent_sync.app.activation import Activation
 from consent_sync.app.alerting import alerting_of
 from consent_sync.app.application import Application, Duty
+from consent_sync.app.bulk_switch import BulkSwitch
 from consent_sync.app.database import (
     MEMORY,
     is_shared,
@@ -191,10 +194,13 @@ async def build(
         review=Review(ReviewLook(store, mappings, rules, clock), store, clock),
         dead_letters=DeadLetters(DeadLetterLook(store, mappings, rules), store, clock),
         radar=Radar(Inventories(actito, didomi), mappings, stops, clock, metrics, hooks),
-        worker=Worker(store, synchroniser, settings.turns_concurrency, observer, actito.room),
+        worker=Worker(
+            store, synchroniser, settings.turns_concurrency, observer, actito.room, Together(actito)
+        ),
         standstill=standstill,
         session=session,
         recovering=recovering,
+        bulk=BulkSwitch(actito, store, clock, settings.actito_bulk_above),
         sweeping=Sweeping(
             eyes=_sweepers_eyes(settings, store, didomi, actito, clock),
             mappings=mappings,
@@ -317,7 +323,8 @@ def platforms(
         there, here = actito_settings(own), didomi_settings(own)
         if there not in actito:
             patient = wall(own.actito_read_timeout_seconds)
-            actito[there] = ActitoClient(patient, there, clock, quota=quota)
+            bulk = bulk_limits(own)
+            actito[there] = ActitoClient(patient, there, clock, quota=quota, bulk=bulk)
         if here not in didomi:
             didomi[here] = DidomiClient(wall(own.didomi_timeout_seconds), here, clock)
         for side, key in ((Side.ACTITO, there), (Side.DIDOMI, here)):

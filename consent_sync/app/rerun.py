@@ -63,7 +63,7 @@ _ACTITO: Final = _Actito()
 class Forgetful:
     """Turns that are taken by hand and recorded nowhere (ports.store.Turns)."""
 
-    async def claim(self, limit: int) -> Sequence[Turn]:
+    async def claim(self, limit: int, *, hurried: bool = False) -> Sequence[Turn]:
         """Hand out nothing."""
         return ()
 

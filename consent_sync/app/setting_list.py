@@ -95,6 +95,20 @@ class Declared:
     actito_read_timeout_seconds: Annotated[
         float, Spec("40", kinds.positive_span, "longest wait for an answer of Actito")
     ]
+    actito_bulk_above: Annotated[
+        int,
+        Spec(
+            "0",
+            kinds.whole,
+            "from so many waiting turns on, refusals go to Actito together, as imports; 0 = never",
+        ),
+    ]
+    actito_bulk_rows: Annotated[
+        int, Spec("10000", kinds.counted, "most people in one import, all of them in memory")
+    ]
+    actito_imports_per_day: Annotated[
+        int, Spec("12", kinds.counted, "most imports into one table in 24 hours")
+    ]
     actito_webhook_max_delay_seconds: Annotated[
         float,
         Spec("3600", kinds.span, "longest time an Actito webhook is believed to be under way"),

@@ -47,8 +47,13 @@ class Collection:
 
 @dataclass(frozen=True, slots=True)
 class ProfileChange:
-    """What one write sets on one profile: only what changes, true = subscribed."""
+    """What one write sets on one profile: only what changes, true = subscribed.
+
+    `profile_id` is the profile's number where it is known beyond doubt; then a webhook that names
+    nothing else is known, too.
+    """
 
     subscriptions: MappingView[str, bool]
     attributes: MappingView[str, Scalar]
     collection: Collection
+    profile_id: str = ""

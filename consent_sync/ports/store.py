@@ -177,11 +177,12 @@ class Inbox(Protocol):
 class Turns(Protocol):
     """The work. A person is handed out to one turn at a time."""
 
-    async def claim(self, limit: int) -> Sequence[Turn]:
+    async def claim(self, limit: int, *, hurried: bool = False) -> Sequence[Turn]:
         """Return up to `limit` turns that are due; none when nothing is due.
 
         Opt-outs come before opt-ins before the rest, the oldest of each first; the less urgent
-        gets a share of at least one in sixteen, so that nobody waits for ever.
+        gets a share of at least one in sixteen, so that nobody waits for ever. With `hurried`
+        only those that may be opt-outs.
         A claimed person is not handed out again before settle or release.
         """
         ...

@@ -107,9 +107,10 @@ def profile_draft(
         created=created,
     )
     subscriptions = {line.id: subscription_from_choice(line, choices[line.id]) for line in lines}
-    return ProfileDraft(
-        actito_keys(state, context), ProfileChange(subscriptions, attributes, collection), write
-    )
+    keys = actito_keys(state, context)
+    profile_id = state.names.profile_id if len(keys) == 1 else ""
+    change = ProfileChange(subscriptions, attributes, collection, profile_id)
+    return ProfileDraft(keys, change, write)
 
 
 def events_draft(

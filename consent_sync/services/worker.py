@@ -1,9 +1,9 @@
 """The worker: claims turns, takes them side by side within a bound, and stops cleanly."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Final
+from typing import Final, Protocol
 
 from consent_sync.domain.errors import StoreError
 from consent_sync.domain.identity import Subject
@@ -16,6 +16,19 @@ _AFTER_TROUBLE_SECONDS: Final = 0.5
 _LONGEST_PAUSE_SECONDS: Final = 300.0
 _RELEASE_SECONDS: Final = 5.0
 _REMEMBERED_FAILURES: Final = 1_000
+_TOGETHER_AT_ONCE: Final = 500
+
+
+class Together(Protocol):
+    """Where opt-outs wait for others, to be written with them."""
+
+    def room(self) -> int:
+        """Return how many more may wait there."""
+        ...
+
+    def waiting(self) -> int:
+        """Return how many do."""
+        ...
 
 
 class Worker:
@@ -23,6 +36,7 @@ class Worker:
 
     `room` tells how many make sense at the pace of the platforms, None for any number: who has to
     wait for a call waits in the store, where more urgent turns come first and what arrives joins.
+    Opt-outs that are written `together` with others are not at work while they wait for them.
     """
 
     def __init__(
@@ -32,12 +46,14 @@ class Worker:
         concurrency: int,
         observer: TurnObserver,
         room: Callable[[], int | None] = lambda: None,
+        together: Together | None = None,
     ) -> None:
         self._turns = turns
         self._synchroniser = synchroniser
         self._concurrency = concurrency
         self._observer = observer
         self._pace = room
+        self._writing = together
         self._running: set[asyncio.Task[None]] = set()
         self._resting: set[asyncio.Task[None]] = set()
         self._failures: dict[Subject, int] = {}
@@ -52,11 +68,11 @@ class Worker:
             while not self._stopping.is_set():
                 free = self._free()
                 turns = await self._claim(free) if free > 0 else ()
-                for turn in turns:
-                    task = asyncio.create_task(self._take(turn))
-                    self._running.add(task)
-                    task.add_done_callback(self._ended)
-                if not turns:
+                self._begin(turns)
+                more = self._more()
+                others = await self._claim(more, hurried=True) if more > 0 else ()
+                self._begin(others)
+                if not turns and not others:
                     await self._rest(full=free <= 0)
         finally:
             self.alive = False
@@ -78,11 +94,26 @@ class Worker:
     def _free(self) -> int:
         room = self._pace()
         most = self._concurrency if room is None else min(self._concurrency, room)
-        return most - len(self._running)
+        return most - self._at_work()
 
-    async def _claim(self, free: int) -> tuple[Turn, ...]:
+    def _more(self) -> int:
+        """Return how many more opt-outs may be taken because they are written together."""
+        room = 0 if self._writing is None else self._writing.room()
+        return min(room - self._at_work(), _TOGETHER_AT_ONCE)
+
+    def _at_work(self) -> int:
+        waiting = 0 if self._writing is None else self._writing.waiting()
+        return len(self._running) - waiting
+
+    def _begin(self, turns: Iterable[Turn]) -> None:
+        for turn in turns:
+            task = asyncio.create_task(self._take(turn))
+            self._running.add(task)
+            task.add_done_callback(self._ended)
+
+    async def _claim(self, free: int, *, hurried: bool = False) -> tuple[Turn, ...]:
         try:
-            return tuple(await self._turns.claim(free))
+            return tuple(await self._turns.claim(free, hurried=hurried))
         except StoreError:
             await asyncio.sleep(_AFTER_TROUBLE_SECONDS)
             return ()

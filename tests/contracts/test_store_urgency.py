@@ -107,3 +107,14 @@ async def test_urgency_outlives_a_restart(store: Store, restart: Restart) -> Non
     store = await restart()
 
     assert await handed(store, 2) == ["opt_out-0", "opt_out-1"]
+
+
+async def test_only_opt_outs_can_be_asked_for(store: Store) -> None:
+    """The others wait until somebody asks for any."""
+    await store.accept(of_each(3))
+    hurried = people(await store.claim(10, hurried=True))
+    none_left = await store.claim(10, hurried=True)
+
+    assert hurried == ["opt_out-0", "opt_out-1", "opt_out-2"]
+    assert none_left == []
+    assert len(await store.claim(10)) == 6

@@ -275,7 +275,7 @@ class Engine:
         due = lane.due_at is not None and lane.due_at <= self.clock.now()
         return due or bool(lane.items or lane.in_flight)
 
-    async def claim(self, limit: int) -> Sequence[Turn]:
+    async def claim(self, limit: int, *, hurried: bool = False) -> Sequence[Turn]:
         """Nothing is claimed here; turns are taken by name."""
         raise AssertionError(limit)
 

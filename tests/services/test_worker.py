@@ -17,6 +17,7 @@ from consent_sync.domain.ledger import Write
 from consent_sync.domain.mapping import Mapping
 from consent_sync.domain.retry import RetryPolicy
 from consent_sync.domain.rules import Rules
+from consent_sync.domain.urgency import Urgency
 from consent_sync.ports.store import NewEvent, Settlement, Sight, Turn
 from consent_sync.services.profiles import ProfileIndex
 from consent_sync.services.synchronise import Synchroniser
@@ -55,7 +56,12 @@ class Shop:
     worker: Worker
     numbers: int = 0
 
-    async def receive(self, content: DidomiItem | ProfileHint, person: str) -> None:
+    async def receive(
+        self,
+        content: DidomiItem | ProfileHint,
+        person: str,
+        urgency: Urgency = Urgency.OPT_OUT,
+    ) -> None:
         """Store one item for a person."""
         self.numbers += 1
         source = Side.DIDOMI if isinstance(content, DidomiItem) else Side.ACTITO
@@ -70,6 +76,7 @@ class Shop:
                     self.contents.keep(content),
                     (Subject("brand-a", person),),
                     repeatable=False,
+                    urgency=urgency,
                 )
             ]
         )
@@ -254,9 +261,9 @@ class TroubledTurns:
             self.failing.discard(what)
             raise StoreError("the disk is full")
 
-    async def claim(self, limit: int) -> Sequence[Turn]:
+    async def claim(self, limit: int, *, hurried: bool = False) -> Sequence[Turn]:
         self._fail("claim")
-        return await self._store.claim(limit)
+        return await self._store.claim(limit, hurried=hurried)
 
     async def wait(self, timeout_seconds: float) -> None:
         self._fail("wait")
@@ -388,3 +395,31 @@ async def test_no_more_turns_are_claimed_than_the_pace_has_work_for(shop: Shop) 
 
     assert early.waiting_turns == 1
     assert len(shop.actito.written) == 1
+
+
+class Ferry:
+    """Room for opt-outs that are written together."""
+
+    def __init__(self, room: int) -> None:
+        self._room = room
+
+    def room(self) -> int:
+        return self._room
+
+    def waiting(self) -> int:
+        return 0
+
+
+@pytest.mark.parametrize("choice", [Choice.DENIED, Choice.GRANTED])
+async def test_only_opt_outs_that_go_together_need_no_room(shop: Shop, choice: Choice) -> None:
+    """However few turns the pace has work for, those that are written together are taken."""
+    worker = Worker(shop.store, shop.synchroniser, 4, shop.observer, lambda: 0, Ferry(1))
+    running = asyncio.create_task(worker.run())
+    shop.didomi.click(ANN, {EMAIL: choice})
+    urgency = Urgency.OPT_OUT if choice is Choice.DENIED else Urgency.OPT_IN
+    await shop.receive(shop.didomi.outbox.pop(), ANN, urgency)
+    await asyncio.sleep(0.03)
+    await worker.stop(1)
+    await running
+
+    assert len(shop.actito.written) == (1 if choice is Choice.DENIED else 0)

@@ -5,6 +5,8 @@ from collections.abc import Mapping as MappingView
 from dataclasses import dataclass
 
 from consent_sync.adapters.actito import structure, wire
+from consent_sync.adapters.actito.bulk import Bulk, BulkLimits
+from consent_sync.adapters.actito.imports import V5OneShot
 from consent_sync.adapters.actito.pacing import Pacing, SharedAs
 from consent_sync.adapters.actito.settings import ActitoSettings
 from consent_sync.adapters.actito.structure import TableCache
@@ -32,6 +34,7 @@ PROBE_SECONDS = 30
 # Too many calls at once, and no word about how long: the others take seconds at most.
 PAUSE_AFTER_429_SECONDS = 1.0
 MAX_WEBHOOK_PAGES = 50
+MOST_WAITING = 20
 
 _REFUSED = frozenset({401})
 _THROTTLED = frozenset({429})
@@ -59,6 +62,7 @@ class ActitoClient:
         clock: Clock,
         routes: ProfileRoutes | None = None,
         quota: Quota | None = None,
+        bulk: BulkLimits | None = None,
     ) -> None:
         self._wall = wall
         self._settings = settings
@@ -67,6 +71,13 @@ class ActitoClient:
         shared = None if quota is None else SharedAs(quota, settings.account)
         self._pacing = Pacing(settings.calls_per_minute, settings.max_concurrency, clock, shared)
         self.room = self._pacing.room
+        self.bulk = Bulk(
+            self._call_beside_pace,
+            wall.may_write,
+            V5OneShot(settings),
+            clock,
+            bulk or BulkLimits(),
+        )
         self._tokens = Tokens(self._fetch_token, clock)
         self._tables = TableCache(self._fetch_tables, clock)
         self._witnesses = Witnesses()
@@ -86,7 +97,13 @@ class ActitoClient:
     async def update(
         self, mapping: Mapping, key: str, change: ProfileChange, *, after_look: bool
     ) -> str:
-        """Change an existing profile; raise AbsentError when it is confirmed not to exist."""
+        """Change an existing profile; raise AbsentError when it is confirmed not to exist.
+
+        While many wait, what needs no look goes together with others.
+        """
+        together = self.bulk.takes(mapping, change, after_look=after_look)
+        if together and await self.bulk.write(mapping, key, change):
+            return ""
         request = self._routes.update(mapping, key, change)
         answer = await self._write(request, urgent=after_look)
         if answer.status != 404:
@@ -116,6 +133,13 @@ class ActitoClient:
             if isinstance(await self._read_at_last(mapping, read, asked), ProfileReading):
                 raise CredentialError(f"{request.name}: refused (404) though the profile exists")
         self._witnesses.forget(mapping, asked)
+
+    def room_together(self) -> int:
+        """Return how many more opt-outs may wait for others, to be written with them.
+
+        None while many wait for a call: they would only make that line longer.
+        """
+        return self.bulk.room() if self._pacing.waiting <= MOST_WAITING else 0
 
     def remember(self, mapping: Mapping, names: Names) -> None:
         """Note a profile that is known to exist: what a 404 means is asked of such."""
@@ -242,6 +266,9 @@ class ActitoClient:
         credentials = self._settings.api_key
         return (await self._send(request, credentials, request.accept, urgent=urgent)).answer
 
+    async def _call_beside_pace(self, request: Request) -> Answer:
+        return (await self._call(request, urgent=True)).answer
+
     async def _call(self, request: Request, *, urgent: bool = False) -> _Told:
         told = await self._call_once(request, urgent=urgent)
         if told.answer.status == 401:
@@ -268,7 +295,7 @@ class ActitoClient:
                 answer = await self._wall.send(
                     request.method,
                     request.url,
-                    headers={"Authorization": credentials},
+                    headers={"Authorization": credentials, **_content_type(request)},
                     body=request.body,
                     write=request.write,
                     name=request.name,
@@ -282,3 +309,7 @@ class ActitoClient:
             self._pacing.pause(retry_after(answer.headers) or PAUSE_AFTER_429_SECONDS)
             raise refusal(answer, request.name, write=request.write)
         return _Told(answer, asked_at, read_at)
+
+
+def _content_type(request: Request) -> dict[str, str]:
+    return {} if request.body is None else {"Content-Type": request.content_type}

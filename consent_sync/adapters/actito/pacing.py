@@ -39,6 +39,7 @@ class Pacing:
         self._per_minute = max(0, calls_per_minute)
         self._rate = _rate(self._per_minute, max(1, max_concurrency), clock, shared)
         self._slots = _Slots(self._rate)
+        self.waiting = 0
         self._paused_at: Micros = 0
         self._paused_until: Micros = 0
 
@@ -64,10 +65,14 @@ class Pacing:
         if urgent:
             await self._rate.charge()
             return
-        await self._sit_out_pause()
-        await self._rate.acquire()
-        # A pause may have been asked for while this call waited for its rate.
-        await self._sit_out_pause()
+        self.waiting += 1
+        try:
+            await self._sit_out_pause()
+            await self._rate.acquire()
+            # A pause may have been asked for while this call waited for its rate.
+            await self._sit_out_pause()
+        finally:
+            self.waiting -= 1
 
     def slot(self, *, urgent: bool) -> AbstractAsyncContextManager[None]:
         """Hold one of the places for calls at the same time; urgent calls come first."""

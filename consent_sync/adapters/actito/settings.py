@@ -19,6 +19,7 @@ class ActitoSettings:
     structure_prefix: str = "profile-table-structure"
     webhooks_prefix: str = "webhooks"
     entities_prefix: str = "entities"
+    imports_prefix: str = "mass-imports"
     calls_per_minute: int = 90
     max_concurrency: int = 3
     timezone: str = "Europe/Brussels"

@@ -37,6 +37,7 @@ class Request:
     body: bytes | None = None
     write: bool = False
     accept: frozenset[int] = frozenset()
+    content_type: str = "application/json"
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from consent_sync.domain.identity import Subject
 from consent_sync.domain.ledger import Write
 from consent_sync.domain.moments import SECOND, Micros
 from consent_sync.domain.state import PersonState
+from consent_sync.domain.urgency import Urgency
 from consent_sync.ports.clock import Clock
 from consent_sync.ports.graves import Burial, Grave, Removed
 from consent_sync.ports.store import (
@@ -112,7 +113,7 @@ class MemoryStore(BoardInMemory, LookingInMemory):
 
     # --- the work ---
 
-    async def claim(self, limit: int) -> Sequence[Turn]:
+    async def claim(self, limit: int, *, hurried: bool = False) -> Sequence[Turn]:
         """Return up to `limit` turns that are due, the urgent ones first."""
         data = self._open()
         now = self._clock.now()
@@ -122,8 +123,9 @@ class MemoryStore(BoardInMemory, LookingInMemory):
             if subject not in self._claims:
                 self._line.add(subject, data.person(subject).urgency())
         turns: list[Turn] = []
-        while len(self._line) and len(turns) < limit:
-            subject, _ = self._line.pop()
+        line = self._line
+        while (line.count(Urgency.OPT_OUT) if hurried else len(line)) and len(turns) < limit:
+            subject, _ = line.pop_from(Urgency.OPT_OUT) if hurried else line.pop()
             if subject not in self._claims and data.person(subject).due(now):
                 turns.append(self._claim(data, subject))
         return turns

@@ -112,9 +112,9 @@ class SqliteStore:
 
     # --- the work ---
 
-    async def claim(self, limit: int) -> Sequence[Turn]:
+    async def claim(self, limit: int, *, hurried: bool = False) -> Sequence[Turn]:
         """Return up to `limit` turns that are due, the urgent ones first."""
-        return await self._opened().dispatcher.claim(limit)
+        return await self._opened().dispatcher.claim(limit, hurried=hurried)
 
     async def wait(self, timeout_seconds: float) -> None:
         """Return when something may be due, at the latest after the timeout."""

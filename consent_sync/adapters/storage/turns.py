@@ -54,14 +54,14 @@ class Dispatcher:
 
     # --- handing out ---
 
-    async def claim(self, limit: int) -> Sequence[Turn]:
+    async def claim(self, limit: int, *, hurried: bool = False) -> Sequence[Turn]:
         """Return up to `limit` turns that are due, the urgent ones first."""
         turns: list[Turn] = []
         lost = True
         try:
             async with self._claiming:
-                while await self._read_ahead(limit - len(turns)):
-                    turns += self._from_ahead(limit - len(turns))
+                while await self._read_ahead(limit - len(turns), hurried=hurried):
+                    turns += self._from_ahead(limit - len(turns), hurried=hurried)
             lost = False
         except StoreError:
             if not turns:
@@ -195,23 +195,24 @@ class Dispatcher:
         if not optouts:
             self.lanes.optouts.covered(after, by=pages)
 
-    async def _read_ahead(self, wanted: int) -> bool:
+    async def _read_ahead(self, wanted: int, *, hurried: bool) -> bool:
         """Read turns unless some are there or none are wanted; return whether there are any."""
-        while wanted > 0 and self._lacking():
+        while wanted > 0 and self._lacking(hurried=hurried):
             await self._fetch(wanted)
-            claims = self.lanes.take(max(wanted, _AHEAD), hurried=any(self._ahead))
+            claims = self.lanes.take(max(wanted, _AHEAD), hurried=hurried or any(self._ahead))
             if not claims:
                 break
             for read in await self._read(claims):
                 self._ahead[read[0].urgency is not Urgency.OPT_OUT].append(read)
-        return wanted > 0 and any(self._ahead)
+        return wanted > 0 and (bool(self._ahead[0]) if hurried else any(self._ahead))
 
-    def _lacking(self) -> bool:
+    def _lacking(self, *, hurried: bool) -> bool:
         """Say whether nothing was read ahead, or no opt-out although some may wait."""
-        hurried, others = self._ahead
-        if hurried:
+        optouts, others = self._ahead
+        if optouts:
             return False
-        return not others or bool(self.lanes.hurried) or self.lanes.optouts.behind
+        nothing = not others and not hurried
+        return nothing or bool(self.lanes.hurried) or self.lanes.optouts.behind
 
     def _next_ahead(self) -> _Read:
         hurried, others = self._ahead
@@ -221,11 +222,11 @@ class Dispatcher:
             return self._ahead[first].popleft()
         return (hurried or others).popleft()
 
-    def _from_ahead(self, limit: int) -> list[Turn]:
+    def _from_ahead(self, limit: int, *, hurried: bool) -> list[Turn]:
         """Hand out turns that were read ahead, unless something arrived for them meanwhile."""
         turns: list[Turn] = []
-        while any(self._ahead) and len(turns) < limit:
-            claim, turn, late = self._next_ahead()
+        while len(turns) < limit and (self._ahead[0] if hurried else any(self._ahead)):
+            claim, turn, late = self._ahead[0].popleft() if hurried else self._next_ahead()
             if claim.again is not None and not late:
                 self.lanes.given_back([claim.person])
             else:

@@ -84,6 +84,7 @@ def _call(request: web.Request, path: str, body: bytes) -> Call:
         authorization=headers.get("Authorization", ""),
         accept=headers.get("Accept", ""),
         body=body,
+        content_type=headers.get("Content-Type", ""),
     )
 
 

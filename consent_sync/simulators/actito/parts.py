@@ -6,6 +6,7 @@ from datetime import datetime
 
 from consent_sync.simulators.actito.calls import CallLog
 from consent_sync.simulators.actito.events import events_of
+from consent_sync.simulators.actito.imports import Imports
 from consent_sync.simulators.actito.limits import Limits
 from consent_sync.simulators.actito.people import People
 from consent_sync.simulators.actito.platform import Platform
@@ -44,7 +45,8 @@ class Parts:
         self.faults = FaultPlan(rng)
         self.calls = CallLog()
         self.limits = Limits(switches, self.world.now)
-        self.platform = Platform(self.world, self.tokens, self.registry, switches)
+        self.imports = Imports(self.world, switches)
+        self.platform = Platform(self.world, self.tokens, self.registry, self.imports, switches)
 
     def reset(self) -> None:
         """Bring everything back to how it was at the first start."""
@@ -56,6 +58,7 @@ class Parts:
         self.faults.clear()
         self.calls.clear()
         self.limits.clear()
+        self.imports.clear()
 
     async def settled(self) -> None:
         """Wait until late effects have happened and no webhook is waiting, except those held back."""

@@ -11,6 +11,7 @@ import orjson
 from pydantic import JsonValue
 
 from consent_sync.simulators.actito import wire
+from consent_sync.simulators.actito.imports import Imports
 from consent_sync.simulators.actito.profiles import Origin, Profile, Write
 from consent_sync.simulators.actito.refusal import RefusalError
 from consent_sync.simulators.actito.registry import Registry, page_of
@@ -31,6 +32,7 @@ class Call:
     authorization: str
     accept: str
     body: bytes
+    content_type: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +50,17 @@ class Platform:
     """Answers calls on the world, the tokens and the webhooks it is given."""
 
     def __init__(
-        self, world: World, tokens: Tokens, registry: Registry, switches: Switches
+        self,
+        world: World,
+        tokens: Tokens,
+        registry: Registry,
+        imports: Imports,
+        switches: Switches,
     ) -> None:
         self._world = world
         self._tokens = tokens
         self._registry = registry
+        self._imports = imports
         self._switches = switches
         self._operations: dict[str, Callable[[Route, Call], Answer]] = {
             "entities.list": self._entities,
@@ -75,6 +83,9 @@ class Platform:
             "webhooks.update": self._update_webhook,
             "webhooks.delete": self._delete_webhook,
             "webhooks.errors": self._webhook_errors,
+            "imports.start": self._start_import,
+            "imports.get": self._show_import,
+            "imports.result": self._import_result,
         }
 
     def handle(self, route: Route, call: Call) -> Answer:
@@ -265,6 +276,19 @@ class Platform:
         webhook = self._registry.get(route.text(0), route.text(1))
         errors: list[JsonValue] = list(webhook.errors.get(route.text(2), ()))
         return _json(errors)
+
+    # --- imports ---
+
+    def _start_import(self, route: Route, call: Call) -> Answer:
+        started = self._imports.start(route.text(0), call.content_type, call.body)
+        return _json({"id": started.id}, 201)
+
+    def _show_import(self, route: Route, call: Call) -> Answer:
+        return _json(self._imports.show(self._imports.get(route.text(0), route.text(1))))
+
+    def _import_result(self, route: Route, call: Call) -> Answer:
+        found = self._imports.get(route.text(0), route.text(1))
+        return Answer(200, self._imports.result(found), "text/csv")
 
 
 def _json(value: JsonValue, status: int = 200) -> Answer:

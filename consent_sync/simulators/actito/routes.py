@@ -40,6 +40,7 @@ def _pattern(module: Module, path: str, **methods: str) -> _Pattern:
 
 _PROFILE = "v4/entity/*/table/*/profile"
 _WEBHOOK = "v4/entity/*/webhookSubscription"
+_EXECUTIONS = "v5/entities/*/etl-executions"
 _PATTERNS = [
     _pattern("entities", "v5/entities", GET="entities.list"),
     _pattern("entities", "v4/entity", GET="entities.v4.list"),
@@ -67,6 +68,9 @@ _PATTERNS = [
         GET="profiles.v5.list",
         PUT="profiles.v5.put",
     ),
+    _pattern("imports", _EXECUTIONS, POST="imports.start"),
+    _pattern("imports", f"{_EXECUTIONS}/*", GET="imports.get"),
+    _pattern("imports", f"{_EXECUTIONS}/*/result-file", GET="imports.result"),
     _pattern("webhooks", _WEBHOOK, GET="webhooks.list", POST="webhooks.create"),
     _pattern(
         "webhooks",
@@ -137,6 +141,7 @@ def _check_prefix(module: Module, prefix: str, switches: Switches) -> None:
         "structure": switches.structure_prefix,
         "profiles": switches.profiles_prefix,
         "webhooks": switches.webhooks_prefix,
+        "imports": switches.imports_prefix,
     }[module]
     allowed = {
         "prefixed": (configured,),

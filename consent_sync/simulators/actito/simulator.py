@@ -12,6 +12,7 @@ from pydantic import JsonValue
 from consent_sync.simulators.actito.calls import CallLog
 from consent_sync.simulators.actito.control import PREFIX, Control
 from consent_sync.simulators.actito.http import Edge
+from consent_sync.simulators.actito.imports import Imports
 from consent_sync.simulators.actito.parts import Clock, Parts
 from consent_sync.simulators.actito.people import People
 from consent_sync.simulators.actito.registry import Registry, Webhook
@@ -86,6 +87,11 @@ class ActitoSimulator:
     def webhooks(self) -> Registry:
         """The registered webhooks."""
         return self._parts.registry
+
+    @property
+    def imports(self) -> Imports:
+        """The imports that were taken in."""
+        return self._parts.imports
 
     @property
     def sender(self) -> Sender:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 Status = Annotated[int, Field(ge=400, le=499)]
 Milliseconds = Annotated[int, Field(ge=0, le=3_600_000)]
 Right = Literal["read_write", "read", "none"]
-Module = Literal["entities", "structure", "profiles", "webhooks"]
+Module = Literal["entities", "structure", "profiles", "webhooks", "imports"]
 
 
 class Switches(BaseModel):
@@ -31,6 +31,14 @@ class Switches(BaseModel):
     """Category of entity URLs."""
     webhooks_prefix: str = "webhooks"
     """Category of webhook management URLs."""
+    imports_prefix: str = "mass-imports"
+    """Category of import URLs."""
+
+    # Imports
+    imports_per_day: int = Field(default=12, ge=0)
+    """Imports into one table a day (UTC); one more gives 429; 0 is no limit."""
+    import_seconds: float = Field(default=0, ge=0)
+    """How long an import shows as running."""
 
     # Token and rights
     token_seconds: float = Field(default=900, gt=0)

@@ -7,9 +7,10 @@ from typing import Any
 import aiohttp
 import pytest
 
+from consent_sync.adapters.actito.bulk import BulkLimits
 from consent_sync.adapters.actito.client import ActitoClient
 from consent_sync.adapters.actito.settings import ActitoSettings
-from consent_sync.adapters.http import HttpWall
+from consent_sync.adapters.http import BeforeWrite, HttpWall
 from consent_sync.simulators.actito import ActitoSimulator, WorldSpec
 from tests.providers.actito.samples import TestClock
 
@@ -80,10 +81,17 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 def make_client(
     actito: ActitoSimulator, session: aiohttp.ClientSession, clock: TestClock
 ) -> MakeClient:
-    def make(seconds: float = 5, **changes: Any) -> ActitoClient:
+    def make(
+        seconds: float = 5,
+        bulk: BulkLimits | None = None,
+        before_write: BeforeWrite | None = None,
+        **changes: Any,
+    ) -> ActitoClient:
         plain = ActitoSettings(actito.url, actito.api_key, calls_per_minute=0)
-        wall = HttpWall(session, connect_seconds=seconds, read_seconds=seconds)
-        return ActitoClient(wall, replace(plain, **changes), clock)
+        wall = HttpWall(
+            session, connect_seconds=seconds, read_seconds=seconds, before_write=before_write
+        )
+        return ActitoClient(wall, replace(plain, **changes), clock, bulk=bulk)
 
     return make
 

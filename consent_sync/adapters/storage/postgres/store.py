@@ -122,14 +122,14 @@ class PostgresStore(Looking):
 
     # --- the work ---
 
-    async def claim(self, limit: int) -> Sequence[Turn]:
+    async def claim(self, limit: int, *, hurried: bool = False) -> Sequence[Turn]:
         """Return up to `limit` turns that are due, the urgent ones first."""
         opened = self._opened()
         asked_at = elapsed_seconds()
         # Chosen here, so that two claims never share it, whatever is restored or made anew.
         fence = secrets.randbits(63)
         lease = Lease(fence, asked_at + self._lease_seconds, self._lease_seconds)
-        found = await opened.taking.turns(limit, lease)
+        found = await opened.taking.turns(limit, lease, hurried=hurried)
         for claim, _ in found:
             opened.claims.add(claim)
         return [turn for _, turn in found]

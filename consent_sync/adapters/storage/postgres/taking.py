@@ -44,17 +44,18 @@ class Taking:
         self._lease = round(lease_seconds * SECOND)
         self._share = Share()
 
-    async def turns(self, limit: int, lease: Lease) -> list[tuple[Claim, Turn]]:
+    async def turns(self, limit: int, lease: Lease, *, hurried: bool) -> list[tuple[Claim, Turn]]:
         """Claim up to `limit` due persons, the urgent ones first; one that is damaged is set aside.
 
         Raises StoreError.
         """
+        order = (Urgency.OPT_OUT,) if hurried else self._share.order(tuple(Urgency))
         values = {
             "limit": limit,
             "lease": self._lease,
             "fence": lease.fence,
             "items": TURN_ITEMS,
-            "order": integer_array([int(one) for one in self._share.order(tuple(Urgency))]),
+            "order": integer_array([int(one) for one in order]),
         }
         # A claim whose answer was lost stays claimed until its lease ends.
         rows = await repeated(lambda: self._database.rows("claim", values))

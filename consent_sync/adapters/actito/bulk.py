@@ -1,0 +1,238 @@
+"""Many changes in one call: refusals and attributes are gathered and imported together.
+
+An agreement never comes here: it looks first, and nothing may come between its look and its write.
+Whoever waits here has announced the write, so an end that nobody learnt is looked at as for any
+other write. A row that an import does not take over is written by itself, and judged by that.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine
+from contextvars import Context, copy_context
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+import structlog
+
+from consent_sync.adapters.actito.imports import ImportFormat, Shape, fits
+from consent_sync.adapters.actito.wire import Request
+from consent_sync.adapters.http import Answer
+from consent_sync.domain.errors import (
+    ConsentSyncError,
+    NotNowError,
+    TemporaryError,
+    UnclearError,
+)
+from consent_sync.domain.mapping import Mapping
+from consent_sync.domain.moments import HOUR, MINUTE, SECOND, Micros
+from consent_sync.domain.profile import ProfileChange
+from consent_sync.ports.clock import Clock
+
+LEAST_ROWS: Final = 100
+"""Fewer are written one by one: an import is one of few a day."""
+
+_QUIET_SECONDS: Final = 2.0
+_LOOK_SECONDS: Final = 10.0
+_AGAIN_SECONDS: Final = 1.0
+_LONGEST: Final[Micros] = 30 * MINUTE
+_AFTER_TROUBLE: Final[Micros] = 15 * MINUTE
+_DAY: Final[Micros] = 24 * HOUR
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class BulkLimits:
+    """How many rows an import has at most and at least, and how many a table takes a day."""
+
+    most_rows: int = 10_000
+    least_rows: int = LEAST_ROWS
+    imports_per_day: int = 12
+
+
+class _Table(NamedTuple):
+    entity: str
+    table: str
+    key_attribute: str
+    shape: Shape
+
+
+@dataclass(slots=True, eq=False)
+class _Row:
+    key: str
+    change: ProfileChange
+    turn: Context
+    written: "asyncio.Future[bool]"
+
+
+@dataclass(slots=True, eq=False)
+class _Batch:
+    mapping: Mapping
+    shape: Shape
+    rows: list[_Row] = field(default_factory=list)
+
+
+class Bulk:
+    """Gathers the changes of one account while it is `open`.
+
+    `call` sends a request at once, beside the pace; `may_write` raises TemporaryError where the
+    turn that asks has lost its lease.
+    """
+
+    def __init__(
+        self,
+        call: Callable[[Request], Awaitable[Answer]],
+        may_write: Callable[[], None],
+        wire: ImportFormat,
+        clock: Clock,
+        limits: BulkLimits,
+    ) -> None:
+        self._call = call
+        self._may_write = may_write
+        self._wire = wire
+        self._clock = clock
+        self.limits = limits
+        self._batches: dict[_Table, _Batch] = {}
+        self._started: dict[tuple[str, str], list[Micros]] = {}
+        self._closed_until: Micros = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.open = False
+        self.waiting = 0
+        self.rows: Counter[str] = Counter()
+
+    def room(self) -> int:
+        """Return how many more turns may wait here."""
+        closed = not self.open or self._clock.now() < self._closed_until
+        return 0 if closed else max(0, self.limits.most_rows - self.waiting)
+
+    def takes(self, mapping: Mapping, change: ProfileChange, *, after_look: bool) -> bool:
+        """Say whether a change may come here now.
+
+        Only of profiles whose number is known: an import tells none, and the webhook that comes
+        back names nothing else, so it would cost the call that was saved.
+        """
+        lowers = not after_look and not any(change.subscriptions.values())
+        fit = lowers and bool(change.profile_id) and fits(change)
+        return fit and bool(self.room()) and self._imports_left(mapping) > 0
+
+    async def write(self, mapping: Mapping, key: str, change: ProfileChange) -> bool:
+        """Import a change with others; False asks the caller to write it alone.
+
+        Raises UnclearError when nobody knows how the import ended, NotNowError when it was not
+        even taken in.
+        """
+        shape = Shape(tuple(sorted(change.subscriptions)), tuple(sorted(change.attributes)))
+        table = _Table(mapping.entity, mapping.table, mapping.key_attribute, shape)
+        batch = self._batches.get(table)
+        if batch is None:
+            batch = self._batches[table] = _Batch(mapping, shape)
+            self._start(self._gather(table, batch))
+        written: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        batch.rows.append(_Row(key, change, copy_context(), written))
+        if len(batch.rows) >= self.limits.most_rows:
+            del self._batches[table]
+        self.waiting += 1
+        try:
+            return await written
+        finally:
+            self.waiting -= 1
+
+    async def stop(self) -> None:
+        """Give up what is under way; the turns that wait for it are cut off."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        # In a context of its own: what it does is done for many turns, and not for the first.
+        task = asyncio.get_running_loop().create_task(work, context=Context())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _gather(self, table: _Table, batch: _Batch) -> None:
+        """Wait until nobody has come for a while or the batch is full, and import it."""
+        before = -1
+        while self._batches.get(table) is batch and before < len(batch.rows):
+            before = len(batch.rows)
+            await self._clock.sleep(_QUIET_SECONDS)
+        if self._batches.get(table) is batch:
+            del self._batches[table]
+        rows = [row for row in batch.rows if self._may(row)]
+        if len(rows) < self.limits.least_rows or not self._imports_left(batch.mapping):
+            _tell(rows, alone=range(len(rows)))
+            return
+        try:
+            await self._import(batch, rows)
+        except ConsentSyncError as error:
+            _fail(rows, error)
+
+    def _may(self, row: _Row) -> bool:
+        if row.written.done():
+            return False
+        try:
+            row.turn.run(self._may_write)
+        except TemporaryError as error:
+            row.written.set_exception(error)
+            return False
+        return True
+
+    async def _import(self, batch: _Batch, rows: list[_Row]) -> None:
+        mapping, started = batch.mapping, self._clock.now()
+        self._started.setdefault((mapping.entity, mapping.table), []).append(started)
+        number = await self._send(mapping, batch.shape, rows)
+        _log.info("import_started", mapping=mapping.name, rows=len(rows), number=number)
+        failed = await self._end(mapping, number, started + _LONGEST)
+        _tell(rows, alone=failed)
+        self.rows.update(imported=len(rows) - len(failed), alone=len(failed))
+        _log.info("import_ended", mapping=mapping.name, rows=len(rows), failed=len(failed))
+
+    async def _send(self, mapping: Mapping, shape: Shape, rows: list[_Row]) -> str:
+        """Send the file; whatever refuses it closes this way for a while."""
+        asked = self._wire.start(mapping, shape, [(row.key, row.change) for row in rows])
+        try:
+            return self._wire.number(await self._call(asked))
+        except ConsentSyncError as error:
+            self._closed_until = self._clock.now() + _AFTER_TROUBLE
+            _log.warning("import_failed", mapping=mapping.name, rows=len(rows), why=str(error))
+            if isinstance(error, UnclearError):
+                raise
+            raise NotNowError(f"the import was not taken in: {error}") from None
+
+    async def _end(self, mapping: Mapping, number: str, deadline: Micros) -> frozenset[int]:
+        """Wait for the end of an import; return the rows that were not taken over."""
+        while self._clock.now() < deadline:
+            await self._clock.sleep(_LOOK_SECONDS)
+            try:
+                fine = self._wire.ended(await self._call(self._wire.look(mapping, number)))
+                if fine:
+                    return frozenset()
+                if fine is False:
+                    result = await self._call(self._wire.result(mapping, number))
+                    return self._wire.failed(result)
+            except ConsentSyncError as error:
+                _log.warning("import_not_seen", mapping=mapping.name, why=str(error))
+        raise UnclearError(f"nobody knows how an import of {_LONGEST // SECOND} seconds has ended")
+
+    def _imports_left(self, mapping: Mapping) -> int:
+        table = (mapping.entity, mapping.table)
+        since = self._clock.now() - _DAY
+        recent = [at for at in self._started.get(table, ()) if at > since]
+        self._started[table] = recent
+        return self.limits.imports_per_day - len(recent)
+
+
+def _tell(rows: list[_Row], alone: "range | frozenset[int]") -> None:
+    for place, row in enumerate(rows):
+        if not row.written.done():
+            row.written.set_result(place not in alone)
+
+
+def _fail(rows: list[_Row], error: ConsentSyncError) -> None:
+    for ahead, row in enumerate(rows):
+        if row.written.done():
+            continue
+        if isinstance(error, UnclearError):
+            row.written.set_exception(UnclearError(str(error)))
+        else:
+            again = NotNowError(str(error), retry_after=_AGAIN_SECONDS, ahead=ahead)
+            row.written.set_exception(again)
