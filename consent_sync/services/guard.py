@@ -15,6 +15,7 @@ from consent_sync.domain.lines import Context, line_state
 from consent_sync.domain.mapping import Line
 from consent_sync.domain.moments import HOUR, OPEN, Micros
 from consent_sync.domain.state import LineState, PersonState
+from consent_sync.domain.values import replaced
 from consent_sync.domain.verdicts import Verdict
 from consent_sync.domain.words import is_released, statements_of
 
@@ -91,6 +92,9 @@ class Guard:
 
     def __init__(self, limits: Limits | None = None) -> None:
         self.limits = limits or Limits()
+        # Asked with every agreement, so it is worked out once.
+        self._shares = bool(self.limits.raised_share)
+        self._counts = replaced(self.limits, raised_share=0.0).count or self.limits.changes > 0
         self.own: Slices = {}
         self.others: MappingView[str, Counts] = {}
         self.known: MappingView[str, int] = {}
@@ -118,11 +122,13 @@ class Guard:
 
         `before` is the person as the turn found them.
         """
-        window = self._windows.setdefault(context.subject.mapping, _Window())
         since = context.now - self.limits.window
+        established = before is not None and self._shares and _is_known_since(before, since)
+        if not self._counts and not established:
+            return ()
+        window = self._windows.setdefault(context.subject.mapping, _Window())
         for seen in (window.raised, window.created, window.people):
             _forget(seen, since)
-        established = before is not None and _is_known_since(before, since)
         one = _Turn(self, window, context, creates=creates, established=established)
         held: list[HeldBack] = []
         for line in lines:
@@ -218,11 +224,13 @@ class _Turn:
 
 def _is_known_since(state: PersonState, moment: Micros) -> bool:
     """Say whether we had to do with this person before, by our own clock."""
-    return any(
-        any(write.sent_at <= moment for write in known.writes)
-        or ((agreed := known.agreed.get(Side.ACTITO)) is not None and OPEN < agreed.as_of <= moment)
-        for known in state.lines.values()
-    )
+    for known in state.lines.values():
+        agreed = known.agreed.get(Side.ACTITO)
+        if agreed is not None and OPEN < agreed.as_of <= moment:
+            return True
+        if known.writes and known.writes[0].sent_at <= moment:
+            return True
+    return False
 
 
 def _is_released(known: LineState) -> bool:
