@@ -363,6 +363,8 @@ class Whole(RuleBasedStateMachine):
         Those of Actito are under way for an hour at most, so a later one is none.
         """
         self.platforms.clock.advance(2 * 3600)
+        # Looks that were still to come are no answer to what is posted once more.
+        await self._rest()
         before = self.writes.copy()
         for mail in [one for one in self.accepted if one.side is Side.DIDOMI]:
             await self._post(mail)
