@@ -58,6 +58,7 @@ def waits_until(
     they are all called at once; this is only for seeing that they are.
     """
     first = round((retry_after_seconds or _UNSAID_SECONDS) * SECOND)
-    queue = ahead * SECOND // _A_SECOND[urgent] + (0 if urgent else 2 * SECOND)
-    spread = round(fraction * SECOND)
+    queue = ahead * SECOND // _A_SECOND[urgent] + (0 if urgent else min(first, 2 * SECOND))
+    # Never long beside the wait itself: whoever looks first finds out for all.
+    spread = round(fraction * min(first, SECOND))
     return now + min(first + queue, max(first, _LONGEST[urgent])) + spread
