@@ -15,7 +15,7 @@ import aiohttp
 
 from bench.processes import ROOT
 
-_READY_SECONDS: Final = 60.0
+_READY_SECONDS: Final = 180.0
 _COMMAND_SECONDS: Final = 600.0
 
 
@@ -47,17 +47,23 @@ class Replica:
         """Where it answers."""
         return f"http://127.0.0.1:{self._port}"
 
+    @property
+    def _log(self) -> Path:
+        return self.folder / f"{self.name}.log"
+
     async def start(self) -> None:
         """Start it and return when it answers; raises RuntimeError when it does not."""
         self._port = self._port or _free_port()
-        with (self.folder / f"{self.name}.log").open("ab") as log:
+        with self._log.open("ab") as log:
             self._process = await self._run(("serve",), log, log)
         self.lives += 1
         end = time.monotonic() + _READY_SECONDS
         async with aiohttp.ClientSession() as http:
             while not await _answers(http, self.address):
                 if time.monotonic() > end or self._process.returncode is not None:
-                    raise RuntimeError(f"{self.name} does not start; its log says why")
+                    ended = f"it ended with {self._process.returncode}"
+                    last = self._log.read_text(encoding="utf-8")[-4_000:]
+                    raise RuntimeError(f"{self.name} does not start ({ended}):\n{last}")
                 await asyncio.sleep(0.05)
         self.ready = True
 
