@@ -47,7 +47,12 @@ async def test_a_wrong_file_is_told_once_through_a_kill(tmp_path: Path) -> None:
             file.write_bytes(b"name: [\n")
             await until("it is told", lambda: bool(pager.heard))
             gauge = f'consent_sync_alert_raised{{about="{file.name}",alert="mapping_invalid"}} 1.0'
-            assert gauge in (await place.get("/metrics")).text
+
+            async def shown() -> bool:
+                return gauge in (await place.get("/metrics")).text
+
+            # The end of a round: whoever was told is written down.
+            await until("the metric shows it", shown)
             await place.service.kill()
             await place.service.start()
             await until("somebody looks", lambda: bool(place.service.events("mapping_kept")))
