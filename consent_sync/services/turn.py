@@ -3,51 +3,38 @@
 from collections.abc import Callable
 from typing import Final
 
-from consent_sync.domain.actito_hints import Hint, came_back, fold_hint, is_another
+from consent_sync.domain.actito_hints import came_back, is_another
 from consent_sync.domain.actito_looks import fold_unread_hints
 from consent_sync.domain.confirmation import look_due
 from consent_sync.domain.consent import Choice, WriteOutcome
-from consent_sync.domain.dead_letters import taken_once_more
-from consent_sync.domain.didomi_items import fold_didomi_item
 from consent_sync.domain.errors import (
     NotNowError,
     PermanentError,
-    RefusedError,
     TemporaryError,
 )
 from consent_sync.domain.events import (
-    DidomiItem,
-    ErasureWord,
-    Item,
-    ProfileHint,
     ProfileReading,
-    UnknownItem,
 )
-from consent_sync.domain.identity import Desk, Side
+from consent_sync.domain.identity import Side
 from consent_sync.domain.ledger import ItemsTaken, Write, WrittenLine
 from consent_sync.domain.lines import (
-    Context,
-    Outcome,
     doubtful,
     unconfirmed,
 )
-from consent_sync.domain.loaded import fold_loaded
 from consent_sync.domain.mapping import Mapping
 from consent_sync.domain.moments import HOUR, SECOND, Micros
 from consent_sync.domain.moving import moved_to
 from consent_sync.domain.plan import Decision, Plan, plan_changes, with_held
-from consent_sync.domain.review import fold_word
 from consent_sync.domain.state import LineState, PersonState, Presence
 from consent_sync.domain.verdicts import Verdict
 from consent_sync.domain.words import fold_held_back
-from consent_sync.ports.store import Settlement, StoredItem, Turn
+from consent_sync.ports.store import Settlement, Turn
 from consent_sync.services.account import Account, Taken
 from consent_sync.services.attempts import after_trouble
-from consent_sync.services.deletion import AGAIN, says_deleted
+from consent_sync.services.deletion import AGAIN
 from consent_sync.services.departure import Departure
-from consent_sync.services.file_rows import loaded_of
 from consent_sync.services.progress import Progress, TurnTools
-from consent_sync.services.words import word_of
+from consent_sync.services.taking import come_to_nothing, take_items
 from consent_sync.services.writing import (
     attributes_due,
     give_up_worn_out,
@@ -95,7 +82,7 @@ class TurnRun:
         for write in self._turn.in_flight:
             # Announced before a crash: it may have been sent, so its outcome is unclear.
             self._progress.wrote(write, WriteOutcome.UNCLEAR)
-        self._take_items()
+        self._doubtful = take_items(self._progress, self._taken)
         await self._first_looks()
         if self.departure.deletes:
             await self._delete()
@@ -104,64 +91,6 @@ class TurnRun:
         settlement = self._settlement()
         await self._tools.turns.settle(settlement)
         return settlement
-
-    def _take_items(self) -> None:
-        context = self._progress.context()
-        events = tuple(item.event.id for item in self._turn.items)
-        if events:
-            self._progress.facts.append(ItemsTaken(events, context.now))
-            self._progress.state = taken_once_more(self._progress.state, events)
-        for stored in self._turn.items:
-            taken = Taken(stored)
-            self._taken.append(taken)
-            try:
-                outcome = self._fold(stored, taken, context)
-            except RefusedError as error:
-                self._fail(taken, f"it could not be read: {error}")
-                continue
-            self._progress.state = outcome.state
-            self._progress.touched |= outcome.touched
-            self._doubtful = self._doubtful or outcome.doubtful
-            taken.verdict, taken.reason = outcome.verdict, outcome.reason
-            taken.touched = outcome.touched
-
-    def _fail(self, taken: Taken, reason: str) -> None:
-        """An item comes to nothing; a word of ours is no item that anybody could take again."""
-        taken.open = False
-        taken.verdict, taken.reason = Verdict.FAILED, reason
-        event = taken.stored.event
-        if isinstance(event.source, Side):
-            self._progress.came_to_nothing(event.id, reason)
-
-    def _fold(self, stored: StoredItem, taken: Taken, context: Context) -> Outcome:
-        event, state = stored.event, self._progress.state
-        if event.source is Desk.OPERATOR:
-            word = word_of(event.body)
-            if isinstance(word, ErasureWord):
-                taken.asked, taken.deletion, taken.open = word.policy, True, True
-                return Outcome(state, verdict=Verdict.ERASED, reason="an erasure was asked for")
-            return fold_word(state, Item(event.id, event.received_at, word), word, context)
-        if event.source is Desk.FILE:
-            row = loaded_of(event.body, self._mapping.normalise)
-            return fold_loaded(state, Item(event.id, event.received_at, row), row, context)
-        content: DidomiItem | ProfileHint | UnknownItem
-        if event.source is Side.DIDOMI:
-            content = self._tools.didomi.understand(event.body)
-        else:
-            content = self._tools.actito.understand(event.body, self._mapping.key_attribute)
-        item = Item(event.id, event.received_at, content)
-        if self._tools.departures is not None and says_deleted(content, context):
-            taken.deletion = taken.open = True
-        if isinstance(content, DidomiItem):
-            return fold_didomi_item(state, item, content, context)
-        if isinstance(content, ProfileHint):
-            outcome = fold_hint(state, Hint(item, content), context)
-            if outcome.verdict is None:
-                taken.open = True
-                self._progress.hints.append(Hint(item, content))
-            return outcome
-        reason = "a kind of event this version does not know; kept, and nothing was done"
-        return Outcome(state, verdict=Verdict.NOT_MAPPED, reason=reason)
 
     async def _first_looks(self) -> None:
         """Look where a webhook asks for it, and where a write was never confirmed."""
@@ -419,7 +348,7 @@ class TurnRun:
         self._count_unread_refusals()
         for taken in self._taken:
             if taken.open:
-                self._fail(taken, reason)
+                come_to_nothing(self._progress, taken, reason)
 
     def _count_unread_refusals(self) -> None:
         """Nobody could look what Actito's webhooks are about: what they refuse is refused."""
