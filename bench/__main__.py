@@ -5,7 +5,19 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench import audit, beside, calls, choices, growth, intake, plan, postgres, turns, validate
+from bench import (
+    audit,
+    beside,
+    calls,
+    choices,
+    growth,
+    intake,
+    plan,
+    postgres,
+    quota,
+    turns,
+    validate,
+)
 from bench.effort import effort
 from bench.machine import come_first, described, missing
 
@@ -20,6 +32,7 @@ PARTS = {
     "choices": choices.measure,
     "validate": validate.measure,
     "plan": plan.measure,
+    "quota": quota.measure,
 }
 
 
