@@ -14,13 +14,14 @@ import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import IO, Final, cast
 
 from consent_sync.adapters.choice_words import DENIED, GRANTED, choice_of, span_of
+from consent_sync.adapters.unfit_file import unfit
 from consent_sync.domain.consent import Choice
-from consent_sync.domain.errors import RefusedError
 from consent_sync.domain.mapping import Mapping
 from consent_sync.domain.moments import Micros
 from consent_sync.ports.lists import BadRow, ChoiceRow
@@ -39,6 +40,8 @@ _MARKS: Final = {
     codecs.BOM_UTF16_BE: "utf-16",
 }
 _LONGEST_NAME: Final = 1_000
+
+_unfit = partial(unfit, code="bad-choice-file")
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,14 +241,3 @@ def _told(names: Sequence[str]) -> str:
 
 def _why(error: Exception) -> str:
     return getattr(error, "strerror", None) or f"something else ({type(error).__name__})"
-
-
-def _unfit(path: Path, number: int, found: str, expected: str) -> RefusedError:
-    where = f"{path.name}, line {number}" if number else path.name
-    return RefusedError(
-        f"{where}: found {found}; expected {expected}",
-        code="bad-choice-file",
-        where=where,
-        found=found,
-        expected=expected,
-    )

@@ -8,6 +8,7 @@ import asyncio
 import csv
 import gzip
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final, TextIO, cast
 
@@ -15,6 +16,7 @@ import apsw
 import orjson
 
 from consent_sync.adapters.actito.values import boolean
+from consent_sync.adapters.unfit_file import unfit
 from consent_sync.domain.errors import RefusedError
 from consent_sync.domain.events import ProfileMissing, ProfileReading
 from consent_sync.domain.identity import Names
@@ -24,6 +26,8 @@ from consent_sync.domain.moments import SECOND, Micros
 _AT_ONCE: Final = 1_000
 _SUBSCRIPTION: Final = "subscriptions#"
 _YES_AND_NO: Final = {"y": True, "yes": True, "n": False, "no": False}
+
+_unfit = partial(unfit, code="bad-export")
 
 
 class ExportFile:
@@ -149,14 +153,3 @@ def _pages(rows: Iterable[tuple[str, bytes]]) -> Iterator[list[tuple[str, bytes]
             yield page
             page = []
     yield page
-
-
-def _unfit(path: Path, number: int, found: str, expected: str) -> RefusedError:
-    where = f"{path.name}, line {number}" if number else path.name
-    return RefusedError(
-        f"{where}: found {found}; expected {expected}",
-        code="bad-export",
-        where=where,
-        found=found,
-        expected=expected,
-    )
