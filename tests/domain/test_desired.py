@@ -1,14 +1,18 @@
 """What both sides ought to hold, from what was said on each and when."""
 
+from dataclasses import replace
+
 import pytest
 
-from consent_sync.domain.consent import Choice, Statement
-from consent_sync.domain.desired import desired_choice
+from consent_sync.domain.consent import Choice, Statement, Word
+from consent_sync.domain.desired import Desired, desired_choice
 from consent_sync.domain.identity import Side, Source
 from consent_sync.domain.mapping import SyncMode
 from consent_sync.domain.moments import OPEN, SECOND, Micros
 from consent_sync.domain.rules import Rules
 from consent_sync.domain.state import LineState
+from consent_sync.domain.words import conflict_of, statements_of
+from tests.domain import kit
 from tests.doubles.mappings import a_line
 
 YES, NO, NONE = Choice.GRANTED, Choice.DENIED, Choice.NONE
@@ -50,4 +54,51 @@ def test_what_both_sides_ought_to_hold(mode: SyncMode, story: list[Said], ends: 
     assert desired_choice(a_line(sync=mode), LineState(latest=latest), Rules()).choice is ends
 
 
-# --- the plan ------------------------------------------------------------------------------------
+# --- what an operator made of it -----------------------------------------------------------------
+
+NOBODY_KNOWS = LineState(latest={DIDOMI: kit.said(DIDOMI, NO, 0), ACTITO: kit.said(ACTITO, YES, 1)})
+
+
+def decided(known: LineState, *lifts: str) -> Desired:
+    """Return what is wanted after an operator's word on these very statements."""
+    word = Word("eve", kit.at(9), lifts, statements_of(known))
+    return desired_choice(a_line(), replace(known, word=word), Rules())
+
+
+def test_of_two_choices_of_which_nobody_knows_the_last_the_refusal_counts() -> None:
+    """It is a conflict that a person could settle."""
+    ends = desired_choice(a_line(), NOBODY_KNOWS, Rules())
+
+    assert (ends.choice, ends.conflict, ends.undecided) == (NO, True, True)
+
+
+def test_an_operator_may_say_that_the_agreement_came_last() -> None:
+    """Then there is no conflict left, and the reason says whose decision it was."""
+    ends = decided(NOBODY_KNOWS, conflict_of(NOBODY_KNOWS))
+
+    assert ends == Desired(YES, "an operator decided that the agreement came last")
+
+
+def test_an_operator_may_say_that_the_refusal_stands() -> None:
+    """Then nothing is left to decide."""
+    ends = decided(NOBODY_KNOWS)
+
+    assert ends == Desired(NO, "an operator decided that the refusal stands", conflict=True)
+
+
+def test_a_word_about_another_doubt_settles_no_conflict() -> None:
+    """It stays undecided."""
+    assert decided(NOBODY_KNOWS, "late_event didomi").undecided
+
+
+def test_a_rejected_agreement_leaves_the_refusals_that_are_held() -> None:
+    """The sides that hold one are named; where none does, the agreement goes on being wanted."""
+    agreed = LineState(latest={DIDOMI: kit.said(DIDOMI, YES, 0)})
+    refused = replace(agreed, agreed={ACTITO: kit.holds(NO, -9), DIDOMI: kit.holds(YES, 0)})
+
+    assert decided(agreed).choice is YES
+    assert decided(refused) == Desired(
+        NO,
+        "an operator rejected the agreement; the refusal in Actito stands",
+        conflict=True,
+    )

@@ -10,9 +10,11 @@ from consent_sync.domain.actito_looks import (
     fold_profile_reading,
     fold_unread_hints,
 )
-from consent_sync.domain.consent import WriteOutcome
+from consent_sync.domain.consent import Choice, Statement, WriteOutcome
 from consent_sync.domain.events import ProfileMissing
+from consent_sync.domain.identity import Source
 from consent_sync.domain.lines import Outcome
+from consent_sync.domain.mapping import SyncMode
 from consent_sync.domain.state import LineState, Presence
 from consent_sync.domain.verdicts import Kind, Verdict
 from tests.domain.kit import (
@@ -30,7 +32,7 @@ from tests.domain.kit import (
     said,
     wrote,
 )
-from tests.doubles.mappings import a_line
+from tests.doubles.mappings import a_line, a_mapping
 
 LINE = a_line()
 UNCLEAR = WriteOutcome.UNCLEAR
@@ -178,3 +180,127 @@ def test_a_profile_that_is_gone_holds_nothing_and_was_sent_nothing() -> None:
     assert after.profile is Presence.MISSING
     assert after.sent == {}
     assert after.lines["Newsletter"].agreed == {DIDOMI: holds(YES, 0)}
+
+
+# --- a reading as it was known -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("known", "arrived", "counts"),
+    [
+        (LineState(agreed={ACTITO: holds(YES, 50)}), 60, True),
+        (LineState(agreed={ACTITO: holds(YES, 50)}, writes=(wrote(ACTITO, YES, 1),)), 60, False),
+        (LineState(agreed={ACTITO: holds(YES, 50, said(DIDOMI, YES, 1))}), 60, False),
+        (LineState(agreed={ACTITO: holds(YES, 50)}, writes=(wrote(DIDOMI, YES, 1),)), 60, True),
+    ],
+)
+def test_a_choice_that_a_look_saw_before_its_webhook_counts_with_it(
+    known: LineState, arrived: float, counts: bool
+) -> None:
+    """The first sight was only a baseline; where we wrote or were told, it is no news."""
+    outcome = fold(known, a_reading(100, Newsletter=True), a_hint(arrived, Newsletter=True))
+
+    assert (outcome.touched == {"Newsletter"}) is counts
+
+
+@pytest.mark.parametrize("named", [{}, {"Newsletter": False}, {"Other": True}])
+def test_a_webhook_that_does_not_name_what_is_shown_makes_nothing_of_a_first_sight(
+    named: dict[str, bool],
+) -> None:
+    """It tells of another change."""
+    known = LineState(agreed={ACTITO: holds(YES, 50)})
+
+    assert fold(known, a_reading(100, Newsletter=True), a_hint(60, **named)).touched == set()
+
+
+def test_nothing_shown_beside_nothing_known_says_nothing() -> None:
+    """Whatever came before it."""
+    known = LineState(agreed={ACTITO: holds(NONE, 50)})
+
+    assert fold(known, a_reading(100), a_hint(60, Other=True)).touched == set()
+
+
+@pytest.mark.parametrize(("arrived", "counts"), [(20, True), (20.001, False)])
+def test_a_refusal_that_came_before_we_wrote_ours_is_the_persons_own(
+    arrived: float, counts: bool
+) -> None:
+    """A webhook that came later may be the echo of ours."""
+    known = LineState(
+        latest={DIDOMI: said(DIDOMI, NO, 5)},
+        agreed={ACTITO: holds(NO, 20)},
+        writes=(wrote(ACTITO, NO, 20, WriteOutcome.CONFIRMED),),
+    )
+    outcome = fold(known, a_reading(100, Newsletter=False), a_hint(arrived, Newsletter=False))
+
+    assert (outcome.touched == {"Newsletter"}) is counts
+
+
+@pytest.mark.parametrize(
+    ("other", "wrote_yes", "arrived", "counts"),
+    [
+        (YES, None, 60, True),
+        (NO, None, 60, False),
+        (None, None, 60, False),
+        (YES, 60, 60, False),
+        (YES, 50, 3650, False),
+        (YES, 50, 3650.001, True),
+        (YES, 61, 60, True),
+    ],
+)
+def test_a_yes_in_between_makes_the_no_one_more_refusal(
+    other: Choice | None, wrote_yes: float | None, arrived: float, counts: bool
+) -> None:
+    """Where Didomi agreed meanwhile, and the yes in between is not the echo of one of ours."""
+    latest: dict[Source, Statement] = {ACTITO: said(ACTITO, NO, 0)}
+    if other is not None:
+        latest[DIDOMI] = said(DIDOMI, other, 50)
+    echo = wrote(ACTITO, YES, wrote_yes or 0, WriteOutcome.CONFIRMED)
+    known = LineState(
+        latest=latest,
+        agreed={ACTITO: holds(NO, 0)},
+        writes=() if wrote_yes is None else (echo,),
+    )
+    outcome = fold(known, a_reading(4000, Newsletter=False), a_hint(arrived, Newsletter=True))
+
+    assert (outcome.touched == {"Newsletter"}) is counts
+
+
+def test_a_doubled_refusal_reaches_up_to_its_webhook() -> None:
+    """It may be the doubled webhook, or one more refusal; a webhook with a yes moves nothing."""
+    known = LineState(latest={ACTITO: said(ACTITO, NO, 0)}, agreed={ACTITO: holds(NO, 0)})
+    again = fold(known, a_reading(100, Newsletter=False), a_hint(60, Newsletter=False))
+    other = fold(known, a_reading(100, Newsletter=False), a_hint(60, Newsletter=True))
+
+    assert line_of(again).latest[ACTITO].not_after == at(60)
+    assert line_of(other).latest[ACTITO].not_after == at(0)
+
+
+def test_a_refusal_that_a_reading_no_longer_shows_needs_a_webhook_that_is_no_echo() -> None:
+    """A webhook with a yes is no refusal, nor is one that our own no may have caused."""
+    known = LineState(
+        latest={ACTITO: said(ACTITO, YES, 0)},
+        agreed={ACTITO: holds(NONE, 20)},
+        writes=(wrote(ACTITO, NO, 20, WriteOutcome.CONFIRMED),),
+    )
+    agreed = fold(known, a_reading(100), a_hint(10, Newsletter=True))
+    echo = fold(known, a_reading(100), a_hint(30, Newsletter=False))
+    own = fold(known, a_reading(100), a_hint(10, Newsletter=False))
+
+    assert not agreed.touched | echo.touched
+    assert own.touched == {"Newsletter"}
+
+
+def test_a_yes_that_counts_only_in_didomi_is_told_with_its_choice() -> None:
+    """The entry says what was shown, and nothing is touched."""
+    line = a_line(sync=SyncMode.TO_ACTITO)
+    known = LineState(agreed={ACTITO: holds(NO, 0)})
+    outcome = fold_profile_reading(
+        a_person(line, known),
+        a_reading(100, Newsletter=True),
+        (),
+        a_context(a_mapping(line), now=1000),
+    )
+    (entry,) = outcome.entries
+
+    assert (entry.choice, outcome.touched) == (YES, frozenset())
+    assert outcome.state.lines["Newsletter"].latest == {}

@@ -3,7 +3,7 @@
 import pytest
 
 from consent_sync.domain.moments import HOUR, SECOND
-from consent_sync.domain.retry import RetryPolicy, next_attempt
+from consent_sync.domain.retry import RetryPolicy, next_attempt, waits_until
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,51 @@ def test_after_three_days_it_is_given_up() -> None:
     )
 
     assert due_at is None
+
+
+@pytest.mark.parametrize(
+    ("now", "again"),
+    [(50 * HOUR + 72 * HOUR - 1, True), (50 * HOUR + 72 * HOUR, False)],
+)
+def test_the_three_days_begin_with_the_first_failure(now: int, again: bool) -> None:
+    """Whatever the clock showed then."""
+    due_at = next_attempt(
+        RetryPolicy(),
+        attempts=9,
+        first_failed_at=50 * HOUR,
+        now=now,
+        fraction=0.5,
+        retry_after_seconds=None,
+    )
+
+    assert (due_at is not None) is again
+    assert due_at is None or isinstance(due_at, int)
+
+
+@pytest.mark.parametrize(
+    ("asked", "ahead", "urgent", "fraction", "seconds"),
+    [
+        (None, 0, True, 0.0, 60),
+        (None, 0, False, 0.0, 62),
+        (10, 0, True, 0.0, 10),
+        (10, 0, False, 0.0, 12),
+        (0.5, 0, False, 0.0, 1),
+        (10, 0, True, 0.5, 10.5),
+        (0.5, 0, True, 1.0, 1),
+        (10, 1000, True, 0.0, 20),
+        (10, 1000, False, 0.0, 52),
+        (10, 10**6, True, 0.0, 300),
+        (10, 10**6, False, 0.0, 3600),
+        (4000, 10**6, True, 0.0, 4000),
+        (4000, 10**6, False, 0.0, 4000),
+    ],
+)
+def test_the_more_wait_the_longer_each_does(
+    asked: float | None, ahead: int, urgent: bool, fraction: float, seconds: float
+) -> None:
+    """A hundred urgent ones or 25 others look again in a second; never sooner than was asked for."""
+    due_at = waits_until(
+        7, retry_after_seconds=asked, ahead=ahead, urgent=urgent, fraction=fraction
+    )
+
+    assert due_at == 7 + int(seconds * SECOND)
