@@ -2,7 +2,9 @@
 
 from dataclasses import replace
 
-from consent_sync.domain.actito_hints import Hint, fold_hint, merged_names, said_again
+import pytest
+
+from consent_sync.domain.actito_hints import Hint, came_back, fold_hint, merged_names, said_again
 from consent_sync.domain.consent import WriteOutcome
 from consent_sync.domain.events import ProfileHint
 from consent_sync.domain.identity import Names
@@ -135,3 +137,61 @@ def test_names_are_completed_and_never_emptied() -> None:
 
     assert merged_names(known, Names(profile_id="2000")) == replace(known, profile_id="2000")
     assert merged_names(known, Names()) is known
+
+
+BOTH_REFUSE = LineState(latest={DIDOMI: said(DIDOMI, NO, 0)}, agreed={ACTITO: holds(NO, 0)})
+
+
+@pytest.mark.parametrize(
+    ("known", "hints", "user", "comes"),
+    [
+        (BOTH_REFUSE, [a_hint(50, Newsletter=True)], Presence.PRESENT, True),
+        (BOTH_REFUSE, [a_hint(50, Newsletter=True)], Presence.UNKNOWN, True),
+        (BOTH_REFUSE, [a_hint(50, Newsletter=True)], Presence.MISSING, False),
+        (BOTH_REFUSE, [], Presence.PRESENT, False),
+        (BOTH_REFUSE, [a_hint(50, Newsletter=False)], Presence.PRESENT, False),
+        (BOTH_REFUSE, [a_hint(50, Other=True)], Presence.PRESENT, False),
+        (
+            BOTH_REFUSE,
+            [a_hint(50, Newsletter=False), a_hint(60, Newsletter=True)],
+            Presence.PRESENT,
+            True,
+        ),
+        (
+            replace(BOTH_REFUSE, agreed={ACTITO: holds(YES, 0)}),
+            [a_hint(50, Newsletter=True)],
+            Presence.PRESENT,
+            False,
+        ),
+        (replace(BOTH_REFUSE, agreed={}), [a_hint(50, Newsletter=True)], Presence.PRESENT, False),
+        (replace(BOTH_REFUSE, latest={}), [a_hint(50, Newsletter=True)], Presence.PRESENT, False),
+        (
+            replace(BOTH_REFUSE, latest={DIDOMI: said(DIDOMI, YES, 0)}),
+            [a_hint(50, Newsletter=True)],
+            Presence.PRESENT,
+            False,
+        ),
+    ],
+)
+def test_a_yes_over_a_no_of_both_sides_makes_didomi_worth_a_look(
+    known: LineState, hints: list[Hint], user: Presence, comes: bool
+) -> None:
+    """She may have agreed there as well; where both do not refuse, or nobody is there, it is not."""
+    assert came_back(a_person(LINE, known, user=user), hints, a_context(now=100)) is comes
+
+
+@pytest.mark.parametrize(
+    ("arrived", "reaches"), [(0, 0), (20, 20), (20.001, 0), (3620, 0), (3620.001, 3620.001)]
+)
+def test_a_doubled_no_reaches_further_only_where_it_is_no_echo(
+    arrived: float, reaches: float
+) -> None:
+    """From just after our own no until the longest delay of a webhook it may be one."""
+    known = LineState(
+        latest={ACTITO: said(ACTITO, NO, 0)},
+        agreed={ACTITO: holds(NO, 20)},
+        writes=(wrote(ACTITO, NO, 20),),
+    )
+    after = said_again(known, NO, at(arrived), a_context())
+
+    assert after.latest[ACTITO].not_after == at(reaches)

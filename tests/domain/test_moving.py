@@ -4,12 +4,14 @@ from dataclasses import replace
 
 import pytest
 
-from consent_sync.domain.consent import Choice, Word
-from consent_sync.domain.identity import Side
+from consent_sync.domain.consent import Choice, Pick, Word
+from consent_sync.domain.identity import Names, Side
+from consent_sync.domain.mapping import Place
 from consent_sync.domain.moving import moved_to
-from consent_sync.domain.state import PersonState, Presence
+from consent_sync.domain.state import HeldList, LineState, PersonState, Presence, Several
+from tests.domain import kit
 from tests.doubles.engine import Engine
-from tests.doubles.mappings import EMAIL, a_mapping
+from tests.doubles.mappings import EMAIL, a_line, a_mapping
 from tests.doubles.platforms import Profile
 
 ANN = "ann@example.com"
@@ -74,3 +76,65 @@ async def test_an_approval_does_not_move_along(lifts: tuple[str, ...], stays: bo
     moved = moved_to(told, replace(engine.mapping, table="Members"))
 
     assert (moved.lines["Newsletter"].word is not None) is stays
+
+
+@pytest.mark.parametrize(
+    ("left", "other"), [(Side.ACTITO, Side.DIDOMI), (Side.DIDOMI, Side.ACTITO)]
+)
+def test_all_that_was_learnt_of_the_old_place_is_forgotten_and_nothing_else(
+    left: Side, other: Side
+) -> None:
+    """What was written, refused, repeated or given up there says nothing about the new place."""
+    mapping = a_mapping()
+    here = mapping.place
+    line = LineState(
+        latest={left: kit.said(left, YES, 0)},
+        agreed={left: kit.holds(YES, 0), other: kit.holds(NO, 0)},
+        refused_at={left: 1, other: 2},
+        writes=(kit.wrote(left, YES, 0), kit.wrote(other, NO, 0)),
+        failed={left: "gone", other: "wrong"},
+        unshown={left: 2, other: 3},
+        written_off=frozenset({left, other}),
+    )
+    place = Place(here.didomi, "old") if left is Side.ACTITO else Place("old", here.actito)
+    moved = moved_to(kit.a_person(a_line(), line, place=place), mapping)
+
+    assert moved.lines["Newsletter"] == replace(
+        line,
+        agreed={other: kit.holds(NO, 0)},
+        refused_at={other: 2},
+        writes=(kit.wrote(other, NO, 0),),
+        failed={other: "wrong"},
+        unshown={other: 3},
+        written_off=frozenset({other}),
+        shape=a_line().shape,
+    )
+
+
+def test_people_are_looked_up_anew_at_the_new_place() -> None:
+    """A number of the old table may be somebody else's in the new one; spellings stay."""
+    mapping = a_mapping()
+    person = PersonState(
+        names=Names("Ann@example.com", "ann@example.com", "1042"),
+        profile=Presence.PRESENT,
+        user=Presence.PRESENT,
+        sent={"brand": "x"},
+        picks={Pick("marketing", "topics"): HeldList(frozenset({"sport"}), 0)},
+        several=Several((Names(profile_id="7"),)),
+        place=Place("old", "old"),
+    )
+    moved = moved_to(person, mapping)
+
+    assert moved == PersonState(
+        names=Names("Ann@example.com", "ann@example.com"), place=mapping.place
+    )
+
+
+def test_a_place_that_was_not_known_is_no_other_place() -> None:
+    """Nothing is forgotten where it is learnt for the first time."""
+    person = PersonState(
+        profile=Presence.PRESENT, user=Presence.PRESENT, names=Names(profile_id="1042")
+    )
+    moved = moved_to(person, a_mapping())
+
+    assert moved == replace(person, place=a_mapping().place)

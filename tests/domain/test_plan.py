@@ -1,11 +1,14 @@
 """The decision: what both sides ought to hold, and what is written, looked at, held or left."""
 
+from dataclasses import replace
+
 import pytest
 
 from consent_sync.domain.consent import Choice, Pick
 from consent_sync.domain.identity import Normalise, Side
 from consent_sync.domain.mapping import CreateFor, Mapping, SyncMode
-from consent_sync.domain.plan import Plan, may_write, plan_changes, with_held
+from consent_sync.domain.plan import Plan, failed_sides, may_write, plan_changes, with_held
+from consent_sync.domain.rules import Rules
 from consent_sync.domain.state import HeldList, LineState, PersonState, Presence
 from consent_sync.domain.verdicts import Verdict
 from tests.domain import kit
@@ -251,3 +254,70 @@ def test_nobody_has_spoken_and_nothing_is_planned() -> None:
 
     assert plan(known, looked=BOTH) == Plan()
     assert plan_changes(PersonState(), a_context()) == Plan()
+
+
+# --- what failed for good ------------------------------------------------------------------------
+
+FAILED = LineState(latest={DIDOMI: REFUSES}, failed={ACTITO: "refused"})
+
+
+@pytest.mark.parametrize(
+    ("known", "mode", "sides"),
+    [
+        (FAILED, SyncMode.TWO_WAY, (ACTITO,)),
+        (FAILED, SyncMode.TO_DIDOMI, ()),
+        (FAILED, SyncMode.OFF, ()),
+        (replace(FAILED, failed={}), SyncMode.TWO_WAY, ()),
+        (replace(FAILED, written_off=frozenset({ACTITO})), SyncMode.TWO_WAY, ()),
+        (replace(FAILED, written_off=frozenset({DIDOMI})), SyncMode.TWO_WAY, (ACTITO,)),
+        (replace(FAILED, agreed={ACTITO: holds(NO, 9, REFUSES)}), SyncMode.TWO_WAY, ()),
+        (replace(FAILED, agreed={ACTITO: holds(NO, 9)}), SyncMode.TWO_WAY, ()),
+        (replace(FAILED, agreed={ACTITO: holds(NO, 0)}), SyncMode.TWO_WAY, (ACTITO,)),
+        (
+            replace(FAILED, agreed={ACTITO: holds(NO, 9, confirmed=False)}),
+            SyncMode.TWO_WAY,
+            (ACTITO,),
+        ),
+        (replace(FAILED, agreed={ACTITO: holds(YES, 9)}), SyncMode.TWO_WAY, (ACTITO,)),
+        (replace(FAILED, failed={ACTITO: "no", DIDOMI: "no"}), SyncMode.TWO_WAY, (ACTITO, DIDOMI)),
+    ],
+)
+def test_a_side_has_failed_as_long_as_it_lacks_what_it_ought_to_hold(
+    known: LineState, mode: SyncMode, sides: tuple[Side, ...]
+) -> None:
+    """Not where nothing is written, an operator put it away, or a look has shown it since."""
+    line = a_line(sync=mode)
+
+    assert failed_sides(line, known, a_mapping(line), Rules()) == sides
+
+
+@pytest.mark.parametrize("paused", [ACTITO, DIDOMI])
+def test_a_paused_side_waits_and_the_other_does_not(paused: Side) -> None:
+    """The decision names the side that waits, and by which command it goes on."""
+    choice, other = kit.said(DIDOMI if paused is ACTITO else ACTITO, NO, 0), BOTH - {paused}
+    person = a_person(a_line(), LineState(latest={choice.side: choice}))
+    waits = plan_changes(person, replace(a_context(), paused=frozenset({paused})), looked=BOTH)
+    goes_on = plan_changes(person, replace(a_context(), paused=other), looked=BOTH)
+    [decision] = waits.decisions
+
+    assert (decision.verdict, decision.side) == (Verdict.WAITING_RETRY, paused)
+    assert decision.reason == (
+        f"writing to {paused.capitalize()} is paused by an operator; it waits for `resume`"
+    )
+    assert waits.writes(paused) == {}
+    assert goes_on.writes(paused) == {"Newsletter": NO}
+
+
+def test_nobody_is_created_in_didomi_and_that_is_told() -> None:
+    """The line has no other word then than that nothing changes, and why."""
+    made = plan(
+        LineState(latest={ACTITO: kit.said(ACTITO, NO, 0)}, agreed={ACTITO: holds(NO, 0)}),
+        a_mapping(create_in_didomi=False),
+        looked=BOTH,
+        user=Presence.MISSING,
+    )
+
+    assert verdict(made) is Verdict.NO_CHANGE
+    assert made.decisions[0].reason == (
+        "Didomi does not know this person, and Actito creates nobody there"
+    )
