@@ -10,7 +10,7 @@ from consent_sync.app.settings import Settings
 from consent_sync.domain.errors import ConsentSyncError
 from consent_sync.domain.moments import HOUR, Micros
 from consent_sync.ports.clock import Clock
-from consent_sync.services.retention import Kept, Retention, Timelines
+from consent_sync.services.retention import Identifiers, Kept, Retention, Timelines
 
 EVERY_SECONDS: Final = 3_600.0
 """How long it rests between two rounds."""
@@ -24,11 +24,12 @@ class Fading:
 
     retention: Retention
     timelines: Timelines
+    identifiers: Identifiers
     _task: "asyncio.Task[None] | None" = None
 
     def begin(self) -> None:
         """Start, unless everything is kept for good."""
-        if self.retention.life or self.timelines.life:
+        if self.retention.life or self.timelines.life or self.identifiers.life:
             self._task = asyncio.create_task(self._rounds(), name="fading")
 
     async def stop(self) -> None:
@@ -42,6 +43,7 @@ class Fading:
             try:
                 steps = await self.retention.round()
                 records = await self.timelines.round()
+                people = await self.identifiers.round()
             except ConsentSyncError as error:
                 _log.warning("retention_waits", why=str(error), pause_seconds=EVERY_SECONDS)
             else:
@@ -49,6 +51,8 @@ class Fading:
                     _log.info("contents_expired", steps=steps)
                 if records:
                     _log.info("timelines_shortened", records=records)
+                if people:
+                    _log.info("identifiers_forgotten", people=people)
             await asyncio.sleep(EVERY_SECONDS)
 
 
@@ -61,4 +65,5 @@ def fading_of(settings: Settings, store: Kept, clock: Clock) -> Fading:
     return Fading(
         Retention(store, clock, life(settings.keep_contents_days)),
         Timelines(store, clock, life(settings.keep_timelines_days)),
+        Identifiers(store, clock, life(settings.keep_identifiers_days)),
     )

@@ -321,6 +321,14 @@ class Declared:
         float,
         Spec("0", kinds.span, "how long what happened to people is kept; 0 = for good"),
     ]
+    keep_identifiers_days: Annotated[
+        float,
+        Spec(
+            "0",
+            kinds.span,
+            "after how long without anything new people are known by a hash alone; 0 = never",
+        ),
+    ]
     deletion_policy: Annotated[
         str,
         Spec(

@@ -174,9 +174,24 @@ def _pairs(
             other = next(name for name in pair if name not in empty)
             expected = f"a value, because CONSENT_SYNC_{prefix}{other} has one"
             problems.append(SettingProblem(f"CONSENT_SYNC_{prefix}{empty[0]}", "nothing", expected))
+    if not prefix:
+        problems += _lives(values)
     first, most = values["retry_first_delay_seconds"], values["retry_max_delay_seconds"]
     if not prefix and first and most and first > most:
         expected = "at most CONSENT_SYNC_RETRY_MAX_DELAY_SECONDS"
         found = f"`{first:g}` with a longest wait of `{most:g}`"
         problems.append(SettingProblem("CONSENT_SYNC_RETRY_FIRST_DELAY_SECONDS", found, expected))
     return problems
+
+
+def _lives(values: Mapping[str, Any]) -> list[SettingProblem]:
+    """Return what is wrong between the times that things are kept: names are the last to go."""
+    life = values["keep_identifiers_days"]
+    others = [values["keep_contents_days"], values["keep_timelines_days"]]
+    if not life or None in others or all(other and other <= life for other in others):
+        return []
+    found = f"`{life:g}` with `{others[0]:g}` for contents and `{others[1]:g}` for timelines"
+    expected = (
+        "CONSENT_SYNC_KEEP_CONTENTS_DAYS and CONSENT_SYNC_KEEP_TIMELINES_DAYS set, and not longer"
+    )
+    return [SettingProblem("CONSENT_SYNC_KEEP_IDENTIFIERS_DAYS", found, expected)]

@@ -11,6 +11,7 @@ _STAND_IN: Final = "\x00"
 
 _PROFILE: Final = f"{_STAND_IN}profile:"
 _HOMELESS: Final = f"{_STAND_IN}homeless"
+_FADED: Final = f"{_STAND_IN}faded:"
 
 
 class Side(StrEnum):
@@ -121,3 +122,13 @@ def is_homeless(subject: Subject) -> bool:
 def is_stand_in(person: str) -> bool:
     """Say whether a person key stands for somebody who is still to be found."""
     return person.startswith(_STAND_IN)
+
+
+def faded_person(key: bytes) -> str:
+    """Return what stands for a person whose identifiers were forgotten: the hash they are found by."""
+    return f"{_FADED}{key.hex()}"
+
+
+def key_of_faded(person: str) -> bytes | None:
+    """Return the hash behind what `faded_person` wrote, or None for any other key."""
+    return bytes.fromhex(person.removeprefix(_FADED)) if person.startswith(_FADED) else None

@@ -40,6 +40,13 @@ class Grave(NamedTuple):
     cleared_at: Micros | None = None
 
 
+class Forgotten(NamedTuple):
+    """How far a step of forgetting came: the last number looked at, and how many people faded."""
+
+    last: int
+    people: int
+
+
 class Graves(Protocol):
     """Tombstones and what they keep out; every method raises StoreError.
 
@@ -84,6 +91,15 @@ class Graves(Protocol):
 
         A checkpoint of what is known takes their place as the newest record, so that the state is
         still the fold of the ledger. Nothing is done while there is something to do about them.
+        """
+        ...
+
+    async def forget(self, after: int, before: Micros, limit: int) -> Forgotten | None:
+        """Forget who the quiet among the next `limit` people are; None when there are no more.
+
+        Quiet is whoever has nothing recorded since `before` and nothing to do, held or failed.
+        The row stays and is found by the hash of mapping and person; one checkpoint stands for all
+        that was known, without a name. Who comes in again by that name has it back at once.
         """
         ...
 

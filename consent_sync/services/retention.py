@@ -1,18 +1,20 @@
-"""What was received keeps its content for a time, and what happened its record; the rest stays."""
+"""What was received, what happened and who people are have each a time; what they chose stays."""
 
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Final, Protocol
 
 from consent_sync.domain.ledger import is_checkpoint
-from consent_sync.domain.moments import Micros
+from consent_sync.domain.moments import HOUR, Micros
 from consent_sync.ports.clock import Clock
 from consent_sync.ports.graves import Graves
 from consent_sync.ports.store import Ledger
 
 _STEP: Final = 200
 _PEOPLE: Final = 20
+_LOOKED_AT: Final = 100
 _REST_SECONDS: Final = 0.05
+_DAY: Final[Micros] = 24 * HOUR
 
 
 class Kept(Ledger, Graves, Protocol):
@@ -73,3 +75,29 @@ class Timelines:
                 await self.clock.sleep(_REST_SECONDS)
             self._after = due[-1][0]
         return gone
+
+
+@dataclass(slots=True)
+class Identifiers:
+    """Forgets who people are about whom nothing was recorded for `life`; 0 is for good.
+
+    What they chose stays and is found by a hash, so that an old agreement is refused as before.
+    Everybody is looked at once a day, in small steps that intake passes by.
+    """
+
+    store: Graves
+    clock: Clock
+    life: Micros
+    _next: Micros = 0
+
+    async def round(self) -> int:
+        """Forget whoever is due; return how many; raise StoreError."""
+        started = self.clock.now()
+        if not self.life or started < self._next:
+            return 0
+        people, after, before = 0, 0, started - self.life
+        while (step := await self.store.forget(after, before, _LOOKED_AT)) is not None:
+            people, after = people + step.people, step.last
+            await self.clock.sleep(_REST_SECONDS)
+        self._next = started + _DAY
+        return people

@@ -35,6 +35,8 @@ class Persons:
         known = keys.find(list(self._keys.values()))
         self._numbers = {s: known[key] for s, key in self._keys.items() if key in known}
         self._fresh: list[tuple[int, Subject]] = []
+        self._some_faded = counting["faded"] > 0
+        self._known: dict[int, str] = {}
 
     def find(self, subject: Subject) -> int | None:
         """Return the number of a person, None for nobody."""
@@ -47,16 +49,30 @@ class Persons:
             self._counting.person += 1
             number = self._numbers[subject] = self._counting.person
             self._fresh.append((number, subject))
+        elif self._some_faded:
+            self._known[number] = subject.person
         return number
 
     def write(self) -> None:
-        """Keep who got a number; a stand-in for somebody who has to be found is not counted."""
+        """Keep who got a number; a stand-in for somebody who has to be found is not counted.
+
+        Whose name was forgotten has it back.
+        """
         fresh, self._fresh = self._fresh, []
         rows = [(number, *subject) for number, subject in fresh]
         self._statements.write_rows("insert_persons", rows)
         self._person_keys.append([(number, self._keys[subject]) for number, subject in fresh])
         people = sum([not is_stand_in(subject.person) for _, subject in fresh])
         self._counting.add("persons", people)
+        if self._known:
+            self._name_again()
+
+    def _name_again(self) -> None:
+        known, self._known = self._known, {}
+        for number in self._statements.of_list("faded_among", list(known)):
+            self._statements.change("name_person", known[number], number)
+            self._counting.add("faded", -1)
+            self._counting.add("persons", int(not is_stand_in(known[number])))
 
 
 class Accepting:

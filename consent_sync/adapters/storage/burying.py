@@ -9,7 +9,7 @@ from consent_sync.adapters.storage.keys import person_key
 from consent_sync.adapters.storage.statements import Statements
 from consent_sync.domain.erasure import ERASED, Marks
 from consent_sync.domain.errors import StoreError
-from consent_sync.domain.identity import Subject, is_stand_in
+from consent_sync.domain.identity import Subject
 from consent_sync.domain.ledger import ItemsTaken, LedgerRecord
 from consent_sync.domain.moments import Micros
 from consent_sync.ports.graves import Burial, Removed
@@ -136,12 +136,11 @@ class Burying:
 
     def _bury(self, burial: Burial) -> Removed:
         self._tombstones.add(burial)
-        keys = {person_key(subject): subject for subject in burial.subjects}
-        found = self._person_keys.find(list(keys))
+        found = self._person_keys.find([person_key(subject) for subject in burial.subjects])
         waiting = records = 0
         events: set[int] = set()
-        for key, number in found.items():
-            items, chain = self._count_out(number, keys[key])
+        for number in found.values():
+            items, chain = self._count_out(number)
             waiting += items
             records += len(chain)
             for _, body in chain:
@@ -155,15 +154,18 @@ class Burying:
         self._going.update(numbers)
         return Removed(len(found), waiting, records, *self.scrub([sorted(events)]))
 
-    def _count_out(self, number: int, subject: Subject) -> tuple[int, list[tuple[int, bytes]]]:
+    def _count_out(self, number: int) -> tuple[int, list[tuple[int, bytes]]]:
         """Take a person out of all counts; return what waits for them, and their records."""
         counting = self._counting
-        [(held, failed, items, again)] = self._statements.rows("person_counts", number)
+        [(held, failed, counted, faded, items, again)] = self._statements.rows(
+            "person_counts", number
+        )
         counting.add("held", -held)
         counting.add("failed", -failed)
         counting.add("waiting", -bool(items))
         counting.add("retrying", -again)
-        counting.add("persons", -(not is_stand_in(subject.person)))
+        counting.add("persons", -counted)
+        counting.add("faded", -faded)
         return items, self._statements.rows("records_of_person", number)
 
 

@@ -10,6 +10,7 @@ from consent_sync.adapters.storage.boarding import Boarding
 from consent_sync.adapters.storage.burying import Burying, Tombstones
 from consent_sync.adapters.storage.compacting import Compacting
 from consent_sync.adapters.storage.counting import Counting
+from consent_sync.adapters.storage.forgetting import Forgetting
 from consent_sync.adapters.storage.hashes import Digests, PersonKeys
 from consent_sync.adapters.storage.settling import Settling
 from consent_sync.adapters.storage.statements import Statements
@@ -51,6 +52,7 @@ class Desk:
         self.scrub = self._burying.scrub
         self.fade = self._burying.fade
         self.compact = Compacting(statements, self.counting, self._person_keys).compact
+        self.forget = Forgetting(statements, self.counting).forget
         self.pin = Boarding(statements).pin
 
     @property
@@ -73,6 +75,7 @@ class Desk:
             self.scrub,
             self.fade,
             self.compact,
+            self.forget,
             self.pin,
             self.nothing,
         )

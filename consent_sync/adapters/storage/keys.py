@@ -2,12 +2,18 @@
 
 import hashlib
 
-from consent_sync.domain.identity import Subject, is_stand_in
+from consent_sync.domain.identity import Subject, is_stand_in, key_of_faded
 from consent_sync.ports.store import NewEvent, Settlement
 
 
 def person_key(subject: Subject) -> bytes:
-    """Return the hash a person is found by; the separator is in no mapping's name."""
+    """Return the hash a person is found by; the separator is in no mapping's name.
+
+    Of somebody whose identifiers were forgotten that hash is all there is.
+    """
+    faded = key_of_faded(subject.person)
+    if faded is not None:
+        return faded
     text = f"{subject.mapping}\x00{subject.person}"
     return hashlib.blake2b(text.encode(), digest_size=16).digest()
 

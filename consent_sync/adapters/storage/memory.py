@@ -22,7 +22,7 @@ from consent_sync.domain.moments import SECOND, Micros
 from consent_sync.domain.state import PersonState
 from consent_sync.domain.urgency import Urgency
 from consent_sync.ports.clock import Clock
-from consent_sync.ports.graves import Burial, Grave, Removed
+from consent_sync.ports.graves import Burial, Forgotten, Grave, Removed
 from consent_sync.ports.store import (
     NewEvent,
     RefusedRequest,
@@ -224,7 +224,8 @@ class MemoryStore(BoardInMemory, LookingInMemory):
             known = data.graves.get(mark)
             if known is None or known.lifted_at is not None:
                 data.graves[mark] = Grave(mark, burial.at, burial.cause, burial.policy)
-        gone = {one: data.persons.pop(one) for one in burial.subjects if one in data.persons}
+        named = [data.known_as(one) for one in burial.subjects]
+        gone = {one: data.persons.pop(one) for one in named if one in data.persons}
         events: set[int] = set()
         for subject, person in gone.items():
             self._claims.pop(subject, None)
@@ -266,6 +267,10 @@ class MemoryStore(BoardInMemory, LookingInMemory):
     async def compact(self, subject: Subject, before: Micros) -> int:
         """Put a checkpoint in the place of a person's old records; return how many went."""
         return 0 if subject in self._claims else self._open().compact(subject, before)
+
+    async def forget(self, after: int, before: Micros, limit: int) -> Forgotten | None:
+        """Forget who the quiet among the next people are; return how far that came."""
+        return self._open().forget(after, before, limit)
 
     # --- parts ---
 
@@ -315,7 +320,7 @@ class MemoryStore(BoardInMemory, LookingInMemory):
 
     def _equal_waits(self, data: Data, equal: Equal, subject: Subject) -> bool:
         """Whether an equal event waits for this person, and no turn has it."""
-        person = data.persons.get(subject)
+        person = data.persons.get(data.known_as(subject))
         if person is None:
             return False
         claim = self._claims.get(subject)
@@ -323,6 +328,8 @@ class MemoryStore(BoardInMemory, LookingInMemory):
         return any(item.equal == equal and item.id > taken for item in person.items)
 
     def _arrive(self, data: Data, subject: Subject, item: Item) -> None:
+        if (kept := data.known_as(subject)) != subject:
+            data.rename(kept, subject)
         person = data.person(subject)
         person.items.append(item)
         if person.lane is not None:

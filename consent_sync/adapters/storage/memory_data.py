@@ -3,13 +3,15 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+from consent_sync.adapters.storage.forgetting import left_of
+from consent_sync.adapters.storage.keys import person_key
 from consent_sync.domain.erasure import ERASED, EXPIRED
-from consent_sync.domain.identity import Side, Source, Subject, is_stand_in
+from consent_sync.domain.identity import Side, Source, Subject, faded_person, is_stand_in
 from consent_sync.domain.ledger import LedgerRecord, Write, checkpoint_of, is_checkpoint
 from consent_sync.domain.moments import Micros
 from consent_sync.domain.state import PersonState
 from consent_sync.domain.urgency import Urgency, hurry
-from consent_sync.ports.graves import Grave
+from consent_sync.ports.graves import Forgotten, Grave
 from consent_sync.ports.store import SideStatus, StoredEvent, StoredItem, StoreStatus, Summary
 from consent_sync.ports.versions import MappingVersion
 
@@ -48,6 +50,10 @@ class Person:
     summary: Summary = field(default_factory=Summary)
     records: list[LedgerRecord] = field(default_factory=list)
 
+    def quiet(self) -> bool:
+        """Whether there is nothing to do about them."""
+        return self.summary == Summary() and not self.items and not self.announced and not self.lane
+
     def due(self, now: Micros) -> bool:
         """Whether a turn is due."""
         if self.lane is not None:
@@ -76,6 +82,38 @@ class Data:
     def person(self, subject: Subject) -> Person:
         """Return a person, made on first mention."""
         return self.persons.setdefault(subject, Person())
+
+    def known_as(self, subject: Subject) -> Subject:
+        """Return under whose name somebody is kept: their own, or what stands for a forgotten one."""
+        faded = Subject(subject.mapping, faded_person(person_key(subject)))
+        return faded if subject not in self.persons and faded in self.persons else subject
+
+    def rename(self, old: Subject, new: Subject) -> None:
+        """Keep somebody under another name, in the same place."""
+        self.persons = {new if one == old else one: kept for one, kept in self.persons.items()}
+        self.ledger = [
+            (new, row[1]) if row is not None and row[0] == old else row for row in self.ledger
+        ]
+
+    def forget(self, after: int, before: Micros, limit: int) -> Forgotten | None:
+        """Forget who the quiet among the next people are; return how far that came."""
+        page = [*self.persons.items()][after : after + limit]
+        faded = sum([self._fade(subject, person, before) for subject, person in page])
+        return Forgotten(after + len(page), faded) if page else None
+
+    def _fade(self, subject: Subject, person: Person, before: Micros) -> bool:
+        newest = person.records[-1] if person.records else None
+        left = left_of(subject, newest, person.state, before) if person.quiet() else None
+        if left is None:
+            return False
+        self.ledger = [
+            None if row is not None and row[0] == subject else row for row in self.ledger
+        ]
+        person.records, person.state = [], left.state
+        if left.checkpoint is not None:
+            self.record(subject, left.checkpoint)
+        self.rename(subject, Subject(subject.mapping, faded_person(person_key(subject))))
+        return True
 
     def record(self, subject: Subject, record: LedgerRecord) -> None:
         """Append to the ledger."""

@@ -20,13 +20,15 @@ class LookingInMemory:
 
     async def person(self, subject: Subject) -> PersonState | None:
         """Return what is known about a person, None for nobody."""
-        person = self._shown().persons.get(subject)
+        data = self._shown()
+        person = data.persons.get(data.known_as(subject))
         return person.state if person else None
 
     async def states(self, subjects: Sequence[Subject]) -> dict[Subject, PersonState]:
         """Return what is known about each of these persons."""
-        persons = self._shown().persons
-        known = {one: persons[one].state for one in subjects if one in persons}
+        data = self._shown()
+        kept = {one: data.persons.get(data.known_as(one)) for one in subjects}
+        known = {one: person.state for one, person in kept.items() if person is not None}
         return {subject: state for subject, state in known.items() if state is not None}
 
     async def people(self, after: int, limit: int) -> Sequence[tuple[int, Subject, PersonState]]:
@@ -39,13 +41,14 @@ class LookingInMemory:
 
     async def timeline(self, subject: Subject, limit: int) -> Sequence[LedgerRecord]:
         """Return the newest records of a person, newest first."""
-        person = self._shown().persons.get(subject)
+        data = self._shown()
+        person = data.persons.get(data.known_as(subject))
         return person.records[::-1][:limit] if person else []
 
     async def waiting(self, subject: Subject) -> Sequence[StoredItem]:
         """Return the items that wait for a person, oldest first."""
         data = self._shown()
-        person = data.persons.get(subject)
+        person = data.persons.get(data.known_as(subject))
         return data.stored_items(person.items) if person else ()
 
     async def events(

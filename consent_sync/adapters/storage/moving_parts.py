@@ -64,6 +64,15 @@ PARTS: Final = (
         0,
     ),
     Part(
+        "people without a name",
+        "faded",
+        "key bytea, done int4",
+        "SELECT id, person_key(mapping, person), 1 FROM person"
+        " WHERE person >= char(0) || 'faded:' AND person < char(0) || 'faded;'"
+        " AND id > ? ORDER BY id LIMIT ?",
+        0,
+    ),
+    Part(
         "ledger",
         "ledger",
         "id int8, tx int8, previous int8, person bytea, body bytea",

@@ -22,7 +22,7 @@ from consent_sync.domain.moments import Micros
 from consent_sync.domain.state import PersonState
 from consent_sync.ports.board import Notice
 from consent_sync.ports.clock import Clock
-from consent_sync.ports.graves import Burial, Grave, Removed
+from consent_sync.ports.graves import Burial, Forgotten, Grave, Removed
 from consent_sync.ports.store import (
     NewEvent,
     RefusedRequest,
@@ -295,6 +295,13 @@ class SqliteStore:
         """Put a checkpoint in the place of a person's old records; return how many went."""
         opened = self._opened()
         return await opened.writer.submit(Work(opened.desk.compact, (subject, before), _CALL_BYTES))
+
+    async def forget(self, after: int, before: Micros, limit: int) -> Forgotten | None:
+        """Forget who the quiet among the next people are; return how far that came."""
+        opened = self._opened()
+        return await opened.writer.submit(
+            Work(opened.desk.forget, (after, before, limit), _CALL_BYTES)
+        )
 
     # --- the board ---
 

@@ -32,7 +32,7 @@ class Gravedigger:
         [[tx]] = await self.database.rows("bury", named)
         if not burial.subjects:
             return Removed()
-        await self._seen_by_all(int(tx))
+        await seen_by_all(self.database, int(tx))
         keys = bytes_array([person_key(subject) for subject in burial.subjects])
         await self.database.rows("stop_turns", {"keys": keys})
         records = await self.database.rows("records_of_persons", {"keys": keys})
@@ -45,14 +45,15 @@ class Gravedigger:
         [[persons, waiting, gone, emptied]] = await self.database.rows("remove_persons", values)
         return Removed(persons, waiting, gone, emptied)
 
-    async def _seen_by_all(self, tx: int) -> None:
-        """Wait until whatever began before the tombstones has ended: it may not have seen them.
 
-        Something else on the server may hold on for hours; no statement of ours lives so long.
-        """
-        until = elapsed_seconds() + STATEMENT_SECONDS
-        while elapsed_seconds() < until:
-            [[over]] = await self.database.rows("all_after", {"tx": tx})
-            if over:
-                return
-            await asyncio.sleep(_LOOK_SECONDS)
+async def seen_by_all(database: Database, tx: int) -> None:
+    """Wait until whatever began before a transaction has ended: it may not have seen its rows.
+
+    Something else on the server may hold on for hours; no statement of ours lives so long.
+    """
+    until = elapsed_seconds() + STATEMENT_SECONDS
+    while elapsed_seconds() < until:
+        [[over]] = await database.rows("all_after", {"tx": tx})
+        if over:
+            return
+        await asyncio.sleep(_LOOK_SECONDS)

@@ -21,6 +21,7 @@ from consent_sync.adapters.storage.postgres.compacting import compact
 from consent_sync.adapters.storage.postgres.connections import Values, repeated
 from consent_sync.adapters.storage.postgres.drawing import Drawing
 from consent_sync.adapters.storage.postgres.errors import explained
+from consent_sync.adapters.storage.postgres.forgetting import forget
 from consent_sync.adapters.storage.postgres.migrate import migrate
 from consent_sync.adapters.storage.postgres.opened import Opened
 from consent_sync.adapters.storage.postgres.reading import Looking
@@ -32,7 +33,7 @@ from consent_sync.domain.identity import Subject
 from consent_sync.domain.ledger import Write
 from consent_sync.domain.moments import SECOND, Micros
 from consent_sync.ports.clock import Clock
-from consent_sync.ports.graves import Burial, Removed
+from consent_sync.ports.graves import Burial, Forgotten, Removed
 from consent_sync.ports.quota import Ask, Permits
 from consent_sync.ports.store import NewEvent, RefusedRequest, Settlement, Sight, Turn
 from consent_sync.ports.versions import MappingVersion
@@ -245,6 +246,10 @@ class PostgresStore(Looking):
     async def compact(self, subject: Subject, before: Micros) -> int:
         """Put a checkpoint in the place of a person's old records; return how many went."""
         return await compact(self._opened().look, subject, before)
+
+    async def forget(self, after: int, before: Micros, limit: int) -> Forgotten | None:
+        """Forget who the quiet among the next people are; return how far that came."""
+        return await forget(self._opened().look, after, before, limit)
 
     # --- the board ---
 

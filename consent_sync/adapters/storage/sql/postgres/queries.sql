@@ -224,8 +224,9 @@ ORDER BY id
 LIMIT %(limit)s;
 
 -- name: person_of_profile
--- Who has this profile.
-SELECT person FROM consent_sync.person WHERE profile = %(key)s
+-- Who has this profile; whose name was forgotten is nobody here.
+SELECT person FROM consent_sync.person
+WHERE profile = %(key)s AND substr(person, 1, 1) <> '\x00'
 ORDER BY record DESC NULLS LAST LIMIT 1;
 
 -- name: items_of_person
@@ -455,6 +456,9 @@ lanes AS (
 intents AS (
     DELETE FROM consent_sync.intent WHERE person = ANY(%(keys)s::bytea[])
 ),
+unmarked AS (
+    DELETE FROM consent_sync.faded WHERE key = ANY(%(keys)s::bytea[])
+),
 records AS (
     DELETE FROM consent_sync.ledger WHERE id = ANY(%(records)s::bigint[]) RETURNING id
 ),
@@ -557,6 +561,72 @@ kept AS (
     UPDATE consent_sync.person SET record = told.id FROM told, mine WHERE person.key = mine.key
 )
 SELECT count(*) FROM gone;
+
+-- name: quiet_page
+-- The next people with their newest records, and whether there is nothing to do about them.
+SELECT
+    person.id, person.key, person.mapping, person.person, person.state, person.record, ledger.body,
+    person.held = 0 AND person.failed = 0 AND person.optout_waiting_since IS NULL
+    AND NOT EXISTS (SELECT FROM consent_sync.lane WHERE lane.person = person.key)
+    AND NOT EXISTS (SELECT FROM consent_sync.intent WHERE intent.person = person.key)
+FROM consent_sync.person LEFT JOIN consent_sync.ledger ON ledger.id = person.record
+WHERE person.id > %(after)s
+ORDER BY person.id
+LIMIT %(limit)s;
+
+-- name: mark_quiet
+-- The names of these people are about to be forgotten. `tx` is this transaction.
+WITH marked AS (
+    INSERT INTO consent_sync.faded (key)
+    SELECT key FROM unnest(%(keys)s::bytea[]) AS m (key) ORDER BY key
+    ON CONFLICT (key) DO NOTHING
+)
+SELECT pg_current_xact_id()::text::bigint;
+
+-- name: fade_person
+-- From now on somebody is known by a hash alone, unless they have come in since they were marked or
+-- somebody has recorded something.
+WITH RECURSIVE marked AS MATERIALIZED (
+    SELECT key FROM consent_sync.faded WHERE key = %(key)s::bytea AND done = 0 FOR UPDATE
+),
+mine AS MATERIALIZED (
+    SELECT person.key, person.record, person.person
+    FROM marked JOIN consent_sync.person ON person.key = marked.key
+    WHERE person.record IS NOT DISTINCT FROM %(head)s::bigint
+    AND NOT EXISTS (SELECT FROM consent_sync.lane WHERE lane.person = person.key)
+    AND NOT EXISTS (SELECT FROM consent_sync.intent WHERE intent.person = person.key)
+    FOR UPDATE OF person
+),
+chain (id, previous) AS (
+    SELECT ledger.id, ledger.previous
+    FROM mine JOIN consent_sync.ledger ON ledger.id = mine.record
+    UNION ALL
+    SELECT ledger.id, ledger.previous
+    FROM chain JOIN consent_sync.ledger ON ledger.id = chain.previous
+),
+gone AS (
+    DELETE FROM consent_sync.ledger WHERE id IN (SELECT chain.id FROM chain)
+),
+told AS (
+    INSERT INTO consent_sync.ledger (person, body)
+    SELECT key, %(body)s::bytea FROM mine WHERE %(body)s::bytea IS NOT NULL
+    RETURNING id
+),
+kept AS (
+    UPDATE consent_sync.person
+    SET person = %(name)s, state = %(state)s::bytea, record = (SELECT told.id FROM told)
+    FROM mine WHERE person.key = mine.key
+),
+finished AS (
+    UPDATE consent_sync.faded SET done = 1 FROM mine WHERE faded.key = mine.key
+),
+counted AS (
+    INSERT INTO consent_sync.tally (slot, name, value)
+    SELECT mod(pg_backend_pid(), 64), 'persons', -1
+    FROM mine WHERE substr(mine.person, 1, 1) <> '\x00'
+    ON CONFLICT (slot, name) DO UPDATE SET value = tally.value + excluded.value
+)
+SELECT count(*) FROM mine;
 
 -- name: notice
 -- What is written on the board under a name.

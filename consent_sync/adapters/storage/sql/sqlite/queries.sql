@@ -297,8 +297,8 @@ ORDER BY id
 LIMIT ?;
 
 -- name: person_of_profile
--- Who has this profile.
-SELECT person FROM person WHERE profile = ? ORDER BY id DESC LIMIT 1;
+-- Who has this profile; whose name was forgotten is nobody here.
+SELECT person FROM person WHERE profile = ? AND person >= char(1) ORDER BY id DESC LIMIT 1;
 
 -- name: timeline
 -- The newest ledger records of a person, newest first, along the chain of records.
@@ -462,9 +462,11 @@ UPDATE OR ROLLBACK tombstone SET cleared_at = ? WHERE mark = ? AND cleared_at IS
 SELECT id, mapping, person FROM person WHERE id > ? ORDER BY id LIMIT ?;
 
 -- name: person_counts
--- What of a person is counted: held, failed, items that wait, whether a turn comes again.
+-- What of a person is counted: held, failed, whether as a person, and whether as one whose name was
+-- forgotten; items that wait, whether a turn comes again.
 SELECT
-    held, failed,
+    held, failed, person >= char(1),
+    person >= char(0) || 'faded:' AND person < char(0) || 'faded;',
     (SELECT count(*) FROM item WHERE item.person = person.id),
     EXISTS (SELECT 1 FROM lane WHERE lane.person = person.id)
 FROM person WHERE id = ?;
@@ -547,3 +549,30 @@ SELECT name, seen + 1, body FROM wanted
 WHERE seen = 0 OR EXISTS (SELECT 1 FROM notice WHERE notice.name = wanted.name)
 ON CONFLICT (name) DO UPDATE SET version = excluded.version, body = excluded.body
 WHERE notice.version = excluded.version - 1;
+
+-- name: quiet_page
+-- The next people with their newest records, and whether there is nothing to do about them.
+SELECT
+    person.id, person.mapping, person.person, person.state, ledger.body,
+    person.held = 0 AND person.failed = 0 AND person.optout_waiting_since IS NULL
+    AND NOT EXISTS (SELECT 1 FROM item WHERE item.person = person.id)
+    AND NOT EXISTS (SELECT 1 FROM lane WHERE lane.person = person.id)
+    AND NOT EXISTS (SELECT 1 FROM intent WHERE intent.person = person.id)
+FROM person LEFT JOIN ledger ON ledger.id = person.record
+WHERE person.id > ?
+ORDER BY person.id
+LIMIT ?;
+
+-- name: fade_person
+-- From now on somebody is known by a hash alone.
+UPDATE OR ROLLBACK person SET person = ?, state = ?, record = ? WHERE id = ?;
+
+-- name: faded_among
+-- Whose names were forgotten.
+SELECT json_group_array(person.id)
+FROM json_each(?) AS wanted CROSS JOIN person ON person.id = wanted.value
+WHERE person.person >= char(0) || 'faded:' AND person.person < char(0) || 'faded;';
+
+-- name: name_person
+-- Somebody came in again, so their name is known again.
+UPDATE OR ROLLBACK person SET person = ? WHERE id = ?;
