@@ -188,7 +188,10 @@ def _lives(values: Mapping[str, Any]) -> list[SettingProblem]:
     """Return what is wrong between the times that things are kept: names are the last to go."""
     life = values["keep_identifiers_days"]
     others = [values["keep_contents_days"], values["keep_timelines_days"]]
-    if not life or None in others or all(other and other <= life for other in others):
+    if not all(isinstance(one, float) for one in (life, *others)):
+        # What cannot be read is told elsewhere.
+        return []
+    if not life or all(other and other <= life for other in others):
         return []
     found = f"`{life:g}` with `{others[0]:g}` for contents and `{others[1]:g}` for timelines"
     expected = (

@@ -340,6 +340,24 @@ def test_first_wait_is_not_longer_than_the_longest() -> None:
     assert problem.startswith("CONSENT_SYNC_RETRY_FIRST_DELAY_SECONDS: found `60`")
 
 
+@pytest.mark.parametrize(("contents", "timelines"), [("0", "90"), ("30", "0"), ("30", "500")])
+def test_identifiers_are_the_last_to_go(contents: str, timelines: str) -> None:
+    """What names people elsewhere goes at the latest with the identifiers."""
+    lives = {"KEEP_CONTENTS_DAYS": contents, "KEEP_TIMELINES_DAYS": timelines}
+    (problem,) = refused(**lives, KEEP_IDENTIFIERS_DAYS="400")
+
+    assert problem.startswith("CONSENT_SYNC_KEEP_IDENTIFIERS_DAYS: found `400`")
+
+
+def test_lives_that_fit_and_lives_that_cannot_be_read() -> None:
+    """A life that is no number is told once, as such."""
+    made = settings(KEEP_CONTENTS_DAYS="30", KEEP_TIMELINES_DAYS="400", KEEP_IDENTIFIERS_DAYS="400")
+    (problem,) = refused(KEEP_CONTENTS_DAYS="long", KEEP_IDENTIFIERS_DAYS="400")
+
+    assert made.keep_identifiers_days == 400
+    assert problem.startswith("CONSENT_SYNC_KEEP_CONTENTS_DAYS: found `long`")
+
+
 def test_account_uses_its_own_variables_and_the_plain_ones_otherwise() -> None:
     """`account: brand-a` reads CONSENT_SYNC_BRAND_A_… first."""
     made = settings(

@@ -13,6 +13,7 @@ from consent_sync.adapters.storage.sqlite import SqliteStore
 from consent_sync.domain.errors import StoreError
 from consent_sync.domain.identity import Subject, unresolved_person
 from consent_sync.domain.moments import HOUR
+from consent_sync.domain.state import PersonState
 from consent_sync.ports.store import Store, Summary
 from tests.contracts.store_kit import (
     START,
@@ -208,3 +209,30 @@ async def test_a_missing_file_is_told(tmp_path: Path, url: str) -> None:
     """Nothing is made by moving nothing."""
     with pytest.raises(StoreError, match="there is no database"):
         await asyncio.to_thread(move, tmp_path / "none.db", url, unwatched)
+
+
+async def test_people_without_a_name_are_known_again_after_the_move(
+    tmp_path: Path, url: str
+) -> None:
+    """Who comes in by the name that was forgotten before goes on from what was known."""
+    file = tmp_path / "store.db"
+    source = SqliteStore(file, HandClock())
+    await source.open()
+    for name in ("ada", "bob"):
+        await source.accept([event(f"of {name}", name)])
+        await source.settle(settled((await source.claim(1))[0], state=PersonState()))
+    await source.forget(0, START + 1, 9)
+    await source.close()
+    moved = await asyncio.to_thread(move, file, url, unwatched)
+    store = PostgresStore(url, HandClock())
+    await store.open()
+    await store.accept([event("new", "ada")])
+    names = [one for _, one in await store.names(0, 9)]
+    status = await store.status()
+    records = len(await store.timeline(subject("bob"), 9))
+    await store.close()
+
+    assert moved["people without a name"] == 2
+    assert names[0] == subject("ada")
+    assert names[1].person.startswith("\x00")
+    assert (status.persons, records) == (1, 1)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+import psycopg
 import pytest
 
 from consent_sync.adapters.clock import SystemClock
@@ -14,6 +15,7 @@ from consent_sync.adapters.storage.postgres.store import PostgresStore
 from consent_sync.domain.errors import StoreError, TemporaryError
 from consent_sync.domain.identity import Subject
 from consent_sync.domain.moments import MINUTE, SECOND
+from consent_sync.domain.state import PersonState
 from consent_sync.ports.store import Store
 from tests.contracts.postgres_kit import HandDatabase
 from tests.contracts.store_kit import (
@@ -299,3 +301,30 @@ async def test_a_follower_misses_no_record(url: str) -> None:
         assert await stores[0].newest_record() == seen[-1]
 
     assert sorted(seen) == list(range(1, 301))
+
+
+async def test_who_comes_in_while_their_name_is_forgotten_keeps_it(url: str) -> None:
+    """Nobody is forgotten before everything has ended that began before the mark was seen."""
+    async with replicas(url, HandClock(), HandClock()) as (one, two):
+        await one.accept([event("first", "ada")])
+        await one.settle(settled(await claim_one(one), state=PersonState()))
+        async with await psycopg.AsyncConnection.connect(url) as slow:
+            await slow.execute("SELECT pg_current_xact_id()")
+            forgetting = asyncio.create_task(one.forget(0, START + 1, 9))
+            async with await psycopg.AsyncConnection.connect(url, autocommit=True) as looking:
+                async with asyncio.timeout(5):
+                    while await _nobody_marked(looking):  # noqa: ASYNC110 - some milliseconds
+                        await asyncio.sleep(0.005)
+            await two.accept([event("second", "ada")])
+            waited = not forgetting.done()
+        step = await forgetting
+        turn = await claim_one(two)
+
+        assert waited
+        assert step == (1, 0)
+        assert turn.subject == subject("ada")
+
+
+async def _nobody_marked(looking: psycopg.AsyncConnection) -> bool:
+    marks = await looking.execute("SELECT key FROM consent_sync.faded")
+    return await marks.fetchone() is None

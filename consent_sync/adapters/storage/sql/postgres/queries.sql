@@ -224,9 +224,8 @@ ORDER BY id
 LIMIT %(limit)s;
 
 -- name: person_of_profile
--- Who has this profile; whose name was forgotten is nobody here.
-SELECT person FROM consent_sync.person
-WHERE profile = %(key)s AND substr(person, 1, 1) <> '\x00'
+-- Who has this profile.
+SELECT person FROM consent_sync.person WHERE profile = %(key)s
 ORDER BY record DESC NULLS LAST LIMIT 1;
 
 -- name: items_of_person
@@ -614,7 +613,8 @@ told AS (
 ),
 kept AS (
     UPDATE consent_sync.person
-    SET person = %(name)s, state = %(state)s::bytea, record = (SELECT told.id FROM told)
+    SET person = %(name)s, state = %(state)s::bytea, record = (SELECT told.id FROM told),
+        profile = NULL
     FROM mine WHERE person.key = mine.key
 ),
 finished AS (

@@ -297,8 +297,8 @@ ORDER BY id
 LIMIT ?;
 
 -- name: person_of_profile
--- Who has this profile; whose name was forgotten is nobody here.
-SELECT person FROM person WHERE profile = ? AND person >= char(1) ORDER BY id DESC LIMIT 1;
+-- Who has this profile.
+SELECT person FROM person WHERE profile = ? ORDER BY id DESC LIMIT 1;
 
 -- name: timeline
 -- The newest ledger records of a person, newest first, along the chain of records.
@@ -565,7 +565,7 @@ LIMIT ?;
 
 -- name: fade_person
 -- From now on somebody is known by a hash alone.
-UPDATE OR ROLLBACK person SET person = ?, state = ?, record = ? WHERE id = ?;
+UPDATE OR ROLLBACK person SET person = ?, state = ?, record = ?, profile = NULL WHERE id = ?;
 
 -- name: faded_among
 -- Whose names were forgotten.
