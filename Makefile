@@ -13,6 +13,8 @@ DEEP_VENV := .venv-deep
 PURE_STEPS ?= 1000000
 WHOLE_STEPS ?= 10000
 MUTANTS_AT_ONCE ?= 2
+# Which mutations are tried, all where nothing is given: MUTANTS='consent_sync.domain.retry.*'.
+MUTANTS ?=
 # Fewer noticed mutations than this share, in percent, fail.
 MUTATION_SCORE ?= 75
 
@@ -95,7 +97,7 @@ check-deep: venv  ## the long run before a release: a million steps of the rules
 
 mutations: $(DEEP_VENV)/.deep  ## does a test notice each small change of the rules? hours, too
 	rm -rf mutants
-	HISTORIES=20 $(DEEP_VENV)/bin/mutmut run --max-children $(MUTANTS_AT_ONCE)
+	HISTORIES=20 $(DEEP_VENV)/bin/mutmut run --max-children $(MUTANTS_AT_ONCE) $(if $(MUTANTS),'$(MUTANTS)')
 	$(DEEP_VENV)/bin/python -m tests.mutations $(MUTATION_SCORE)
 
 # --- the rest ---
