@@ -26,7 +26,7 @@ from consent_sync.domain.values import replaced
 from consent_sync.domain.verdicts import Entry, Verdict
 
 REMEMBERED_WRITES: Final = 12
-"""How many writes of ours a line remembers at most."""
+"""How many writes of ours on one side a line remembers at most."""
 
 UNSURE: Final = frozenset({WriteOutcome.UNCLEAR, WriteOutcome.IN_FLIGHT})
 """Outcomes after which a write may have landed, or may still land."""
@@ -291,6 +291,19 @@ def _made_even(several: Several | None, write: Write) -> Several | None:
     return replaced(several, uneven=several.uneven - {one.line for one in write.lines})
 
 
+def _remembered(writes: list[OwnWrite], side: Side) -> tuple[OwnWrite, ...]:
+    """Return the writes, the last of which is new, without those too many on its side.
+
+    What may still land stays a possible cause for longer than what was answered.
+    """
+    here = [one for one in writes if one.side is side]
+    spare = len(here) - REMEMBERED_WRITES
+    if spare <= 0:
+        return tuple(writes)
+    gone = sorted(here[:-1], key=lambda one: one.outcome in UNSURE)[:spare]
+    return tuple(one for one in writes if not any(one is other for other in gone))
+
+
 def _line_after_write(
     known: LineState, write: Write, choice: Choice, context: Context
 ) -> LineState:
@@ -305,17 +318,16 @@ def _line_after_write(
     }
     own = OwnWrite(write.side, choice, write.sent_at, write.outcome, write.event_id, told)
     recent = [one for one in known.writes if one.sent_at >= horizon or one.outcome in UNSURE]
-    # The oldest unclear writes go last: what may still land must stay a possible cause.
-    kept = [*recent, own][-REMEMBERED_WRITES:]
+    kept = _remembered([*recent, own], write.side)
     if write.outcome is not WriteOutcome.SENT:
-        return replaced(known, writes=tuple(kept))
+        return replaced(known, writes=kept)
     before = known.agreed.get(write.side)
     agreed = Agreed(
         choice, write.dated, {**(before.known if before else {}), **told}, confirmed=False
     )
     known = replaced(
         known,
-        writes=tuple(kept),
+        writes=kept,
         agreed={**known.agreed, write.side: agreed},
         held="",
         unshown={**known.unshown, write.side: known.unshown.get(write.side, 0) + 1},

@@ -223,6 +223,26 @@ def test_few_writes_are_remembered_and_unclear_ones_longest() -> None:
     assert len(fold(a_write(ACTITO, NO, 30, SENT), many).writes) == REMEMBERED_WRITES
 
 
+def test_many_writes_to_one_side_do_not_make_the_other_side_forgotten() -> None:
+    """What we wrote to Didomi stays a possible cause, however often Actito was written since."""
+    known = LineState(writes=(wrote(DIDOMI, NO, 0),))
+    for second in range(1, 2 * REMEMBERED_WRITES):
+        known = fold(a_write(ACTITO, NO, second, SENT), known)
+
+    assert [one.side for one in known.writes].count(DIDOMI) == 1
+    assert len(known.writes) == REMEMBERED_WRITES + 1
+
+
+def test_what_may_still_land_is_forgotten_last() -> None:
+    """An unclear yes outlives any number of answered writes to its side."""
+    known = LineState(writes=(wrote(ACTITO, YES, 0, UNCLEAR),))
+    for second in range(1, 2 * REMEMBERED_WRITES):
+        known = fold(a_write(ACTITO, NO, second, SENT), known)
+
+    assert unsure_write(known, ACTITO, YES)
+    assert len(known.writes) == REMEMBERED_WRITES
+
+
 def test_a_write_of_a_line_that_left_the_file_is_nobodys() -> None:
     """The mapping in force says what lines there are."""
     write = replace(a_write(ACTITO, NO, 10, SENT), lines=(WrittenLine("Gone", NO),))
