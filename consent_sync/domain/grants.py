@@ -7,7 +7,7 @@ from consent_sync.domain.identity import Desk, Side
 from consent_sync.domain.lines import Context, line_state, own_writes
 from consent_sync.domain.mapping import Line
 from consent_sync.domain.rules import Rules
-from consent_sync.domain.state import LineState, PersonState
+from consent_sync.domain.state import LineState, PersonState, Presence
 
 
 def grants_for(side: Side, known: LineState) -> list[Statement]:
@@ -82,12 +82,36 @@ def to_be_read(
     if _only_files(sources):
         unread = [one for one in Side if one not in looked]
         return min(unread, key=lambda one: one is side, default=None)
-    others = [said for said in sources if said.side not in {side, Desk.FILE}]
-    if others and not any(said.side in looked for said in others):
-        newest = max(others, key=lambda said: said.not_after)
-        if context.now - newest.not_after > context.rules.late_after:
-            return Side(newest.side)
+    source = _waited(side, sources, context)
+    if source is not None and source not in looked:
+        return source
     return None if side in looked else side
+
+
+def gone_meanwhile(
+    side: Side, sources: Sequence[Statement], line: Line, state: PersonState, context: Context
+) -> Side | None:
+    """Return the side that was read for an agreement that waited, and does not show it any more.
+
+    That is no refusal, but nobody can say that the person still agrees. Didomi is asked under one
+    regulation, so where a mapping accepts several a look that shows nothing tells nothing.
+    """
+    source = _waited(side, sources, context)
+    if source is None or (source is Side.DIDOMI and len(context.mapping.regulations) > 1):
+        return None
+    there = state.user if source is Side.DIDOMI else state.profile
+    held = line_state(state, line).agreed.get(source)
+    shown = held is not None and held.choice is not Choice.NONE
+    return None if shown and there is not Presence.MISSING else source
+
+
+def _waited(side: Side, sources: Sequence[Statement], context: Context) -> Side | None:
+    """Return where the agreements were given that may raise a side and have waited for it."""
+    others = [said for said in sources if isinstance(said.side, Side) and said.side is not side]
+    newest = max(others, key=lambda said: said.not_after, default=None)
+    if newest is None or context.now - newest.not_after <= context.rules.late_after:
+        return None
+    return Side(newest.side)
 
 
 def refusal_beside_file(sources: Sequence[Statement], known: LineState) -> Side | None:

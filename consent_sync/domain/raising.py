@@ -7,6 +7,7 @@ from typing import Final
 from consent_sync.domain.consent import Choice, Statement
 from consent_sync.domain.desired import title
 from consent_sync.domain.grants import (
+    gone_meanwhile,
     grants_for,
     in_time,
     newer_than_list,
@@ -16,7 +17,6 @@ from consent_sync.domain.grants import (
 from consent_sync.domain.identity import Side
 from consent_sync.domain.lines import Context
 from consent_sync.domain.mapping import Line
-from consent_sync.domain.rules import Rules
 from consent_sync.domain.state import LineState, PersonState
 from consent_sync.domain.verdicts import Verdict
 from consent_sync.domain.words import agreed_last, guarded, is_rejected, is_released
@@ -78,7 +78,7 @@ def raise_step(
         return Step(unread, look=True)
     if released:
         return Step(side, write=True, verdict=Verdict.APPLIED, reason=RELEASED)
-    if reason := _doubted(side, line, sources, known, state, context.rules):
+    if reason := _doubted(side, line, sources, known, state, context):
         return Step(side, verdict=Verdict.HELD_REVIEW, reason=reason)
     return WRITE[side]
 
@@ -89,11 +89,14 @@ def _doubted(
     sources: Sequence[Statement],
     known: LineState,
     state: PersonState,
-    rules: Rules,
+    context: Context,
 ) -> str:
     """Say why none of these agreements may raise a side that was just read, empty where one may."""
     if (holder := refusal_beside_file(sources, known)) is not None:
         return f"a loaded agreement, while {title(holder)} holds a refusal of unknown age"
+    if (source := gone_meanwhile(side, sources, line, state, context)) is not None:
+        return f"an agreement that had to wait, and {title(source)} does not show it any more"
+    rules = context.rules
     if any(
         in_time(said, side, known, rules) and newer_than_list(said, side, line, state, rules)
         for said in sources

@@ -281,6 +281,14 @@ class DidomiWorld:
         self._post(item)
         return item
 
+    def approve(self, item: DidomiItem) -> DidomiItem:
+        """Let a pending choice count from now on; returns the webhook that tells of it."""
+        assert item.event is not None
+        assert item.event.created_at is not None
+        self._merge(item.ouid, item.event.tree, item.event.created_at)
+        approved = replace(item.event, status="confirmed")
+        return replace(item, type="event.updated", event=approved)
+
     def _post(self, item: DidomiItem) -> None:
         if item.event is None or item.event.status != "confirmed" or item.regulation != "gdpr":
             self.outbox.append(item)

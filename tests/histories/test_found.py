@@ -604,3 +604,41 @@ async def test_an_agreement_that_waited_for_didomi_is_asked_for_again_in_actito(
 
     assert engine.didomi.raises == []
     assert story.holds(NEWSLETTER) == (NO, NO)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+async def test_an_agreement_that_waited_is_held_where_didomi_shows_it_no_more(
+    story: Story, engine: Engine, whole: bool
+) -> None:
+    """Her user was deleted there, or only that choice; the webhook of it was lost."""
+    profile = engine.actito.profiles.pop(ANN)
+    story.click("didomi", NEWSLETTER, YES)
+    await engine.run()
+    engine.clock.advance(600)
+    if whole:
+        del engine.didomi.nodes[ANN]
+    else:
+        engine.didomi.nodes[ANN].clear()
+    engine.actito.profiles[ANN] = profile
+    engine.actito.touch(ANN)
+
+    await engine.run()
+
+    assert engine.actito.raises == []
+    assert engine.line(ANN, "Newsletter").held == "held_review"
+
+
+async def test_an_agreement_that_waited_and_is_still_shown_is_carried_over(
+    story: Story, engine: Engine
+) -> None:
+    """Waiting alone takes nothing from it."""
+    profile = engine.actito.profiles.pop(ANN)
+    story.click("didomi", NEWSLETTER, YES)
+    await engine.run()
+    engine.clock.advance(600)
+    engine.actito.profiles[ANN] = profile
+    engine.actito.touch(ANN)
+
+    await engine.run()
+
+    assert story.holds(NEWSLETTER) == (YES, YES)

@@ -201,9 +201,7 @@ async def test_pending_choices_wait_for_their_approval(engine: Engine) -> None:
     assert engine.actito.calls == []
 
     engine.clock.advance(900)
-    assert item.event is not None
-    approved = type(item.event)(item.event.id, item.event.created_at, "confirmed", item.event.tree)
-    engine.receive(type(item)(item.kind, "event.updated", item.ouid, "gdpr", event=approved))
+    engine.receive(engine.didomi.approve(item))
     await engine.run()
 
     assert engine.actito.profiles[ANN].subscriptions == {"Newsletter": True}
