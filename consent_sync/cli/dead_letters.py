@@ -34,6 +34,11 @@ _All = Annotated[bool, typer.Option("--all", help="All dead letters.")]
 _Yes = Annotated[bool, typer.Option("--yes", help="Do it, after the counts.")]
 _Json = Annotated[bool, AS_JSON]
 
+_COUNTS_FIRST = (
+    "Shows counts and does nothing without --yes. The exit code is 1 when one has changed meanwhile"
+    " and was left alone."
+)
+
 
 @app.command("list")
 def list_letters(
@@ -95,50 +100,37 @@ def show(
     say(f"    failed at {'-' if one.failed_at is None else moment(one.failed_at)} (UTC)")
 
 
-@app.command("replay")
-def replay(
-    ids: _Ids = None,
-    *,
-    person: _Person = None,
-    mapping: _Mapping = None,
-    line: _Line = None,
-    error: _Error = None,
-    since: _Since = None,
-    until: _Until = None,
-    everything: _All = False,
-    yes: _Yes = False,
-    as_json: _Json = False,
-) -> None:
-    """Try dead letters again, each in a new turn of its person that looks before it writes.
+def _deciding(name: str, what: str, *, again: bool) -> None:
+    """Add one of the two commands that decide; they differ in the word that is given."""
 
-    Shows counts and does nothing without --yes. The exit code is 1 when one has changed meanwhile
-    and was left alone.
-    """
-    wish = _wish(person, mapping, line, error, since, until)
-    _decide(wish, ids or [], everything=everything, again=True, yes=yes, as_json=as_json)
+    @app.command(name, help=f"{what}\n\n{_COUNTS_FIRST}")
+    def decide(
+        ids: _Ids = None,
+        *,
+        person: _Person = None,
+        mapping: _Mapping = None,
+        line: _Line = None,
+        error: _Error = None,
+        since: _Since = None,
+        until: _Until = None,
+        everything: _All = False,
+        yes: _Yes = False,
+        as_json: _Json = False,
+    ) -> None:
+        wish = _wish(person, mapping, line, error, since, until)
+        _decide(wish, ids or [], everything=everything, again=again, yes=yes, as_json=as_json)
 
 
-@app.command("purge")
-def purge(
-    ids: _Ids = None,
-    *,
-    person: _Person = None,
-    mapping: _Mapping = None,
-    line: _Line = None,
-    error: _Error = None,
-    since: _Since = None,
-    until: _Until = None,
-    everything: _All = False,
-    yes: _Yes = False,
-    as_json: _Json = False,
-) -> None:
-    """Put dead letters away: nothing is written, and they are counted no more.
-
-    Shows counts and does nothing without --yes. The exit code is 1 when one has changed meanwhile
-    and was left alone.
-    """
-    wish = _wish(person, mapping, line, error, since, until)
-    _decide(wish, ids or [], everything=everything, again=False, yes=yes, as_json=as_json)
+_deciding(
+    "replay",
+    "Try dead letters again, each in a new turn of its person that looks before it writes.",
+    again=True,
+)
+_deciding(
+    "purge",
+    "Put dead letters away: nothing is written, and they are counted no more.",
+    again=False,
+)
 
 
 def _decide(
