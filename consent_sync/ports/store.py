@@ -232,9 +232,12 @@ class Ledger(Protocol):
         """Return what is known about each of these persons; who is not known is left out."""
         ...
 
-    async def people(self, after: int, limit: int) -> Sequence[tuple[int, Subject, PersonState]]:
+    async def people(
+        self, after: int, limit: int, *, failed: bool = False
+    ) -> Sequence[tuple[int, Subject, PersonState]]:
         """Return persons with a state and a number above `after`, in the order of their numbers.
 
+        With `failed` only those of whom something was given up, without reading the others.
         Stand-ins for people who are still to be found are left out, so a page may be shorter than
         `limit`; an empty one is the end.
         """

@@ -77,8 +77,14 @@ class DeadLetterLook:
 
     async def found(self, wish: DeadLetterWish) -> AsyncIterator[DeadLetter]:
         """Yield the dead letters that are asked for, person by person."""
-        everybody = people(self.ledger, self.mappings, wish.person, lambda status: status.failed)
-        async for subject, state in everybody:
+        failing = people(
+            self.ledger,
+            self.mappings,
+            wish.person,
+            lambda status: status.failed,
+            failed=True,
+        )
+        async for subject, state in failing:
             if wish.mapping not in {None, subject.mapping}:
                 continue
             for one in await self.of(subject, state):

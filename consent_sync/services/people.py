@@ -18,10 +18,12 @@ async def people(
     mappings: MappingSource,
     person: str | None,
     worth: Callable[[StoreStatus], int],
+    *,
+    failed: bool = False,
 ) -> AsyncIterator[tuple[Subject, PersonState]]:
     """Yield this person in every mapping, else everybody while the counts say it is `worth` it.
 
-    Raises StoreError.
+    Of everybody, with `failed`, only those of whom something was given up. Raises StoreError.
     """
     if person is not None:
         named = [
@@ -35,7 +37,7 @@ async def people(
     if not worth(await ledger.status()):
         return
     after = 0
-    while page := await ledger.people(after, PEOPLE_AT_ONCE):
+    while page := await ledger.people(after, PEOPLE_AT_ONCE, failed=failed):
         after = page[-1][0]
         for _, subject, state in page:
             yield subject, state

@@ -199,6 +199,28 @@ async def test_status_counts_turns(store: Store, restart: Restart) -> None:
     assert (status.waiting_turns, status.retrying_turns, status.persons) == (1, 2, 4)
 
 
+async def test_those_with_dead_letters_are_found_page_by_page(
+    store: Store, restart: Restart
+) -> None:
+    """Nobody else is read, a stand-in is nobody, and whoever came right is not found any more."""
+    stand_in = Subject("main", unresolved_person("1042"))
+    names = ("ada", "ben", "cem", "dan")
+    await store.accept([event(name, name) for name in names])
+    await store.accept([hint("five")._replace(subjects=(stand_in,))])
+    for turn in await store.claim(5):
+        failed = int("ben" not in turn.subject.person)
+        await store.settle(settled(turn, summary=Summary(failed=failed)))
+    await store.accept([event("better", "dan")])
+    await store.settle(settled(await claim_one(store), summary=Summary()))
+    store = await restart()
+    [first] = await store.people(0, 1, failed=True)
+    [second] = await store.people(first[0], 5, failed=True)
+
+    assert [first[1], second[1]] == [subject("ada"), subject("cem")]
+    assert first[2] == state("settled")
+    assert not await store.people(second[0], 5, failed=True)
+
+
 async def test_status_counts_people_only(store: Store, restart: Restart) -> None:
     """A profile number that stands for somebody who has to be found is nobody yet."""
     stand_in = Subject("main", unresolved_person("1042"))

@@ -127,3 +127,13 @@ def test_no_query_reads_a_whole_table(name: str, tmp_path: Path) -> None:
     ]
 
     assert scans == [] or name in MAY_SCAN, steps
+
+
+def test_dead_letters_are_found_through_an_index_of_their_own(tmp_path: Path) -> None:
+    """What it costs to list them follows their number, and not that of the people."""
+    connection = apsw.Connection(":memory:")
+    migrate(connection, tmp_path, migrations())
+    sql = queries()["failed_page"]
+    plan = connection.execute(f"EXPLAIN QUERY PLAN {sql}", (0, 1)).fetchall()
+
+    assert "person_failed" in str(plan[0][3])

@@ -198,12 +198,16 @@ class Data:
             for item in sorted(items, key=lambda item: (item.received_at, item.id))
         )
 
-    def people(self, after: int, limit: int) -> list[tuple[int, Subject, PersonState]]:
+    def people(
+        self, after: int, limit: int, *, failed: bool
+    ) -> list[tuple[int, Subject, PersonState]]:
         """Return persons with a state, numbered in the order they were first named."""
         known = [
             (number, subject, person.state)
             for number, (subject, person) in enumerate(self.persons.items(), 1)
-            if person.state is not None and not is_stand_in(subject.person)
+            if person.state is not None
+            and not is_stand_in(subject.person)
+            and (person.summary.failed or not failed)
         ]
         return [one for one in known if one[0] > after][:limit]
 

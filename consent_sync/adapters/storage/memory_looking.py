@@ -31,9 +31,11 @@ class LookingInMemory:
         known = {one: person.state for one, person in kept.items() if person is not None}
         return {subject: state for subject, state in known.items() if state is not None}
 
-    async def people(self, after: int, limit: int) -> Sequence[tuple[int, Subject, PersonState]]:
+    async def people(
+        self, after: int, limit: int, *, failed: bool = False
+    ) -> Sequence[tuple[int, Subject, PersonState]]:
         """Return persons with a state and a number above `after`."""
-        return self._shown().people(after, limit)
+        return self._shown().people(after, limit, failed=failed)
 
     async def find_profile(self, mapping: str, profile_id: str) -> str | None:
         """Return the person key whose settled state names this Actito profile id, if any."""

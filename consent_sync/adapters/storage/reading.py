@@ -55,11 +55,14 @@ class Reader:
         rows = self._rows("states_of_persons", (orjson.dumps(list(by_key)).decode(),))
         return {by_key[key]: decode_state(state) for key, state in rows}
 
-    def people(self, after: int, limit: int) -> list[tuple[int, Subject, PersonState]]:
+    def people(
+        self, after: int, limit: int, *, failed: bool
+    ) -> list[tuple[int, Subject, PersonState]]:
         """Return persons with a state, in the order of their numbers."""
+        query = "failed_page" if failed else "people_page"
         return [
             (number, Subject(mapping, person), decode_state(state))
-            for number, mapping, person, state in self._rows("people_page", (after, limit))
+            for number, mapping, person, state in self._rows(query, (after, limit))
         ]
 
     def find_profile(self, mapping: str, profile_id: str) -> str | None:

@@ -179,9 +179,11 @@ class SqliteStore:
         """Return what is known about each of these persons."""
         return await self._looking(lambda reader: reader.states(subjects))
 
-    async def people(self, after: int, limit: int) -> Sequence[tuple[int, Subject, PersonState]]:
+    async def people(
+        self, after: int, limit: int, *, failed: bool = False
+    ) -> Sequence[tuple[int, Subject, PersonState]]:
         """Return persons with a state and a number above `after`."""
-        return await self._looking(lambda reader: reader.people(after, limit))
+        return await self._looking(lambda reader: reader.people(after, limit, failed=failed))
 
     async def find_profile(self, mapping: str, profile_id: str) -> str | None:
         """Return the person key whose settled state names this Actito profile id, if any."""

@@ -47,13 +47,14 @@ class Looking:
         rows = await self._rows("states_of_persons", keys=bytes_array(list(by_key)))
         return {by_key[key]: decode_state(state) for key, state in rows}
 
-    async def people(self, after: int, limit: int) -> Sequence[tuple[int, Subject, PersonState]]:
+    async def people(
+        self, after: int, limit: int, *, failed: bool = False
+    ) -> Sequence[tuple[int, Subject, PersonState]]:
         """Return persons with a state and a number above `after`, in the order of their numbers."""
+        query = "failed_page" if failed else "people_page"
         return [
             (number, Subject(mapping.decode(), person.decode()), decode_state(state))
-            for number, mapping, person, state in await self._rows(
-                "people_page", after=after, limit=limit
-            )
+            for number, mapping, person, state in await self._rows(query, after=after, limit=limit)
         ]
 
     async def find_profile(self, mapping: str, profile_id: str) -> str | None:

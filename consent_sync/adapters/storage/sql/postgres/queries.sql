@@ -223,6 +223,13 @@ WHERE id > %(after)s AND state IS NOT NULL AND substr(person, 1, 1) <> '\x00'
 ORDER BY id
 LIMIT %(limit)s;
 
+-- name: failed_page
+-- The next persons of whom something was given up; `person_failed` holds no others.
+SELECT id, mapping, person, state FROM consent_sync.person
+WHERE failed > 0 AND id > %(after)s AND state IS NOT NULL AND substr(person, 1, 1) <> '\x00'
+ORDER BY id
+LIMIT %(limit)s;
+
 -- name: person_of_profile
 -- Who has this profile.
 SELECT person FROM consent_sync.person WHERE profile = %(key)s

@@ -296,6 +296,13 @@ WHERE id > ? AND state IS NOT NULL AND person >= char(1)
 ORDER BY id
 LIMIT ?;
 
+-- name: failed_page
+-- The next persons of whom something was given up; `person_failed` holds no others.
+SELECT id, mapping, person, state FROM person
+WHERE failed > 0 AND id > ? AND state IS NOT NULL AND person >= char(1)
+ORDER BY id
+LIMIT ?;
+
 -- name: person_of_profile
 -- Who has this profile.
 SELECT person FROM person WHERE profile = ? ORDER BY id DESC LIMIT 1;
