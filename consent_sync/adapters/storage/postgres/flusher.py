@@ -1,11 +1,13 @@
 """Group commit on the event loop: whatever queued up during one commit goes into the next.
 
-Nobody waits on purpose. Whoever awaits a job is answered after the commit that holds it.
+Nobody waits on purpose unless it is told that more are about to come. Whoever awaits a job is
+answered after the commit that holds it.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -27,7 +29,8 @@ class Flusher(Generic[Argument, Result]):
     """Hands what was submitted to `write`, many at a time and one batch after the other.
 
     `write` stores all or nothing and returns a result, or an error, for each; when it raises
-    StoreError the batch is tried one by one, unless the database as a whole is the reason.
+    StoreError the batch is tried one by one, unless the database as a whole is the reason. A batch
+    of fewer than `expected()` waits for more, at most `patience_seconds`.
     """
 
     def __init__(
@@ -38,12 +41,18 @@ class Flusher(Generic[Argument, Result]):
         batch_bytes: int = 8 * 1024 * 1024,
         queue_jobs: int = 10_000,
         queue_bytes: int = 64 * 1024 * 1024,
+        expected: Callable[[], int] = lambda: 0,
+        patience_seconds: float = 0.0,
     ) -> None:
         self._write = write
         self._batch_jobs = batch_jobs
         self._batch_bytes = batch_bytes
         self._queue_jobs = queue_jobs
         self._queue_bytes = queue_bytes
+        self._expected = expected
+        self._patience_seconds = patience_seconds
+        # How long the queue has to be before the bell rings.
+        self._awaited = 1
         self._queue: deque[_Job[Argument, Result]] = deque()
         self._bytes = 0
         self._bell = asyncio.Event()
@@ -76,7 +85,8 @@ class Flusher(Generic[Argument, Result]):
         )
         self._queue.append(job)
         self._bytes += size
-        self._bell.set()
+        if len(self._queue) >= self._awaited:
+            self._bell.set()
         return job.future
 
     async def _run(self) -> None:
@@ -85,7 +95,20 @@ class Flusher(Generic[Argument, Result]):
                 self._bell.clear()
                 await self._bell.wait()
                 continue
+            await self._gather()
             await self._flush(self._take())
+
+    async def _gather(self) -> None:
+        """Wait a moment where more than what is queued is expected: a commit costs what it costs."""
+        expected = min(self._expected(), self._batch_jobs)
+        if self._stopping or len(self._queue) >= expected:
+            return
+        self._awaited = expected
+        self._bell.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._patience_seconds):
+                await self._bell.wait()
+        self._awaited = 1
 
     def _take(self) -> list[_Job[Argument, Result]]:
         batch: list[_Job[Argument, Result]] = []

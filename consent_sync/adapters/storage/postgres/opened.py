@@ -32,6 +32,11 @@ _log = structlog.get_logger(__name__)
 
 # Ends of turns in one statement: it goes through its own lists once for each.
 _TOGETHER: Final = 128
+# So many turns have to be under way for each one that a statement waits for, and this long at most.
+# Before a write the person waits, too; after it only the place of the turn does.
+_TURNS_FOR_EACH: Final = 4
+_BEFORE_WRITING_SECONDS: Final = 0.003
+_AFTER_WRITING_SECONDS: Final = 0.02
 
 
 class Opened:
@@ -49,8 +54,18 @@ class Opened:
         self.accepting: Flusher[Sequence[NewEvent], list[bool]] = Flusher(
             self._accept, queue_jobs=calls, queue_bytes=size
         )
-        self.announcing: Flusher[Start, None] = Flusher(self._announce, batch_jobs=_TOGETHER)
-        self.settling: Flusher[End, None] = Flusher(self._settle, batch_jobs=_TOGETHER)
+        self.announcing: Flusher[Start, None] = Flusher(
+            self._announce,
+            batch_jobs=_TOGETHER,
+            expected=self._expected,
+            patience_seconds=_BEFORE_WRITING_SECONDS,
+        )
+        self.settling: Flusher[End, None] = Flusher(
+            self._settle,
+            batch_jobs=_TOGETHER,
+            expected=self._expected,
+            patience_seconds=_AFTER_WRITING_SECONDS,
+        )
         self.taking = Taking(self.work, lease_seconds)
         self.claims = Claims()
         self.keeper = Keeper(self.work, self.claims, lease_seconds)
@@ -114,6 +129,9 @@ class Opened:
         task.add_done_callback(self._tasks.discard)
 
     # --- what the flushers write ---
+
+    def _expected(self) -> int:
+        return len(self.claims) // _TURNS_FOR_EACH
 
     async def _accept(self, calls: Sequence[Sequence[NewEvent]]) -> list[list[bool]]:
         with explained():
