@@ -1,7 +1,8 @@
 """Values as compact JSON in the database, and back.
 
 Each text starts with the version of its layout. A version that this program does not know is
-refused, never guessed at.
+refused, never guessed at; so is a value that holds more than this program knows, because written
+back without it the rest would be lost.
 """
 
 from collections.abc import Callable, Sequence
@@ -63,7 +64,10 @@ def _decode(what: str, data: bytes, build: Callable[[list[Any]], Value]) -> Valu
         if version == VERSION:
             return build(values)
     except (ValueError, TypeError, KeyError, IndexError) as error:
-        raise StoreError(f"{what} in the database is damaged ({type(error).__name__})") from error
+        raise StoreError(
+            f"{what} in the database is damaged, or a newer version of the program wrote it "
+            f"({type(error).__name__})"
+        ) from error
     raise StoreError(
         f"{what} in the database has layout {version}, this program knows {VERSION}: "
         "it was written by another version of the program"

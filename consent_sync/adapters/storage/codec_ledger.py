@@ -116,8 +116,12 @@ def _fact_of(data: list[Any]) -> Fact:
             return ItemsTaken(tuple(events), at)
         case ["w", *write]:
             return write_of(write)
-        case ["p", asked_at, read_at, names, subscriptions, *others]:
-            found = tuple([_reading_of(*one) for one in others[0]]) if others else ()
+        case ["p", asked_at, read_at, names, subscriptions]:
+            return _reading_of(asked_at, read_at, names, subscriptions)
+        case ["p", asked_at, read_at, names, subscriptions, others]:
+            found = tuple(
+                [_reading_of(asked, read, own, held) for asked, read, own, held in others]
+            )
             return _reading_of(asked_at, read_at, names, subscriptions, found)
         case ["pm", read_at]:
             return ProfileMissing(read_at)

@@ -76,6 +76,8 @@ def line_of(data: list[Any]) -> LineState:
     """Return the state that `from_line` wrote."""
     # As a rule nothing is unshown and no operator said anything; then nothing is written of it.
     _, latest, agreed, refused_at, writes, held, failed, shape, *more = data
+    if len(more) > len(_rare):
+        raise ValueError("a line holds more than this program knows")
     line = _new(LineState)
     _latest(line, {SOURCE_OF[statement[0]]: _statement_of(statement) for statement in latest})
     _agreed(line, {SIDE_OF[value[0]]: _agreed_of(value) for value in agreed})

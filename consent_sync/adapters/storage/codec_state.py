@@ -29,10 +29,15 @@ def scalar(value: Scalar) -> Any:
 
 def scalar_of(data: Any) -> Scalar:
     """Return the value that `scalar` wrote."""
-    if type(data) is list:
-        return float(data[0]) if len(data) == 2 else int(data[0])
-    value: Scalar = data
-    return value
+    match data:
+        case [str(number)]:
+            return int(number)
+        case [str(number), "f"]:
+            return float(number)
+        case str() | int() | float():
+            return data
+        case _:
+            raise ValueError("an attribute is of no kind that this program knows")
 
 
 def from_state(state: PersonState) -> list[Any]:
@@ -61,6 +66,8 @@ def state_of(data: list[Any]) -> PersonState:
     """Return the state that `from_state` wrote."""
     # What is seldom there ends the list: states written before places were remembered end earlier.
     names, profile, user, lines, wanted, sent, picks, pending, spellings, *more = data
+    if len(more) > 3:
+        raise ValueError("a state holds more than this program knows")
     return PersonState(
         Names(*names),
         PRESENCE_OF[profile],

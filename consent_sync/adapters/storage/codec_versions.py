@@ -1,8 +1,14 @@
-"""Versions of mappings to rows and back; contents are JSON with named keys, so keys may be added."""
+"""Versions of mappings to rows and back; contents are JSON with named keys, so keys may be added.
+
+What is as it always was is left out, so that an older program reads every mapping that needs
+nothing of what is new; one that does need it is refused there, because without it the mapping
+might let more pass.
+"""
 
 from collections.abc import Sequence
 from typing import Any, Final
 
+import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from consent_sync.adapters.storage.statements import SqlValue
@@ -17,7 +23,8 @@ _DIFFERENCE: Final[TypeAdapter[tuple[Difference, ...]]] = TypeAdapter(tuple[Diff
 
 def version_row(one: MappingVersion) -> tuple[SqlValue, ...]:
     """Return what `insert_version` takes."""
-    content = _MAPPING.dump_json(one.content) if one.content is not None else b""
+    new = one.content
+    content = _MAPPING.dump_json(new, exclude_defaults=True) if new is not None else b""
     difference = _DIFFERENCE.dump_json(one.difference)
     return one.mapping, one.version, one.file, one.at, difference, content, one.text
 
@@ -30,7 +37,7 @@ def version_of(row: Sequence[Any]) -> MappingVersion:
             mapping=mapping,
             at=at,
             file=file,
-            content=_MAPPING.validate_json(content) if content else None,
+            content=_mapping(number, mapping, content) if content else None,
             difference=_DIFFERENCE.validate_json(difference),
             text=text,
             number=number,
@@ -41,3 +48,20 @@ def version_of(row: Sequence[Any]) -> MappingVersion:
             f"version {number} of mapping {mapping} in the database is damaged ({kinds}); "
             "restore a backup"
         ) from error
+
+
+def _mapping(number: int, name: str, content: bytes) -> Mapping:
+    read = _MAPPING.validate_json(content)
+    if _cut(orjson.loads(content), _MAPPING.dump_python(read, mode="json")):
+        raise StoreError(
+            f"version {number} of mapping {name} in the database holds more than this program "
+            "knows: a newer version of the program wrote it, so use that version"
+        )
+    return read
+
+
+def _cut(told: Any, read: Any) -> bool:
+    """Say whether a key that was told is not there in what was read."""
+    if isinstance(told, dict):
+        return not told.keys() <= read.keys() or any(_cut(told[key], read[key]) for key in told)
+    return isinstance(told, list) and any(map(_cut, told, read))

@@ -1,9 +1,10 @@
-"""The one-letter words that stand for our enumerations in the database."""
+"""The words that stand for our enumerations in the database."""
 
 from typing import Final
 
 from consent_sync.domain.consent import Choice, WriteOutcome
-from consent_sync.domain.identity import Desk, Side, Source
+from consent_sync.domain.errors import StoreError
+from consent_sync.domain.identity import Desk, Side, Source, source_of
 from consent_sync.domain.state import Presence
 
 SIDE: Final = {Side.DIDOMI: "d", Side.ACTITO: "a"}
@@ -27,3 +28,11 @@ SOURCE_OF: Final = {code: source for source, code in SOURCE.items()}
 CHOICE_OF: Final = {code: choice for choice, code in CHOICE.items()}
 OUTCOME_OF: Final = {code: outcome for outcome, code in OUTCOME.items()}
 PRESENCE_OF: Final = {code: presence for presence, code in PRESENCE.items()}
+
+
+def source_named(text: str) -> Source:
+    """Return where a stored event comes from; raise StoreError when this program does not know."""
+    try:
+        return source_of(text)
+    except ValueError as error:
+        raise StoreError(f"{error}: a newer version of the program stored this event") from error

@@ -8,9 +8,10 @@ import orjson
 
 from consent_sync.adapters.storage.codec import decode_record, decode_state
 from consent_sync.adapters.storage.codec_versions import version_of
+from consent_sync.adapters.storage.codec_words import source_named
 from consent_sync.adapters.storage.keys import person_key
 from consent_sync.adapters.storage.statements import SqlValue, Statements
-from consent_sync.domain.identity import Side, Subject, source_of
+from consent_sync.domain.identity import Side, Subject
 from consent_sync.domain.ledger import LedgerRecord
 from consent_sync.domain.moments import Micros
 from consent_sync.domain.state import PersonState
@@ -221,7 +222,7 @@ def stored_items(rows: Sequence[Any]) -> tuple[StoredItem, ...]:
     """Return items in the order they were received; a moved or replayed one may have a new number."""
     items = [
         StoredItem(
-            item, StoredEvent(number, source_of(source), mapping, kind, at, body, waiting=True)
+            item, StoredEvent(number, source_named(source), mapping, kind, at, body, waiting=True)
         )
         for item, at, number, source, mapping, kind, body in rows
     ]
@@ -233,5 +234,13 @@ def stored_items(rows: Sequence[Any]) -> tuple[StoredItem, ...]:
 def _event(row: Any) -> StoredEvent:
     number, source, mapping, kind, received_at, body, status, problem, waiting = row
     return StoredEvent(
-        number, source_of(source), mapping, kind, received_at, body, status, problem, waiting == 1
+        number,
+        source_named(source),
+        mapping,
+        kind,
+        received_at,
+        body,
+        status,
+        problem,
+        waiting == 1,
     )

@@ -7,11 +7,12 @@ from psycopg.rows import TupleRow
 
 from consent_sync.adapters.storage.codec import decode_record, decode_state
 from consent_sync.adapters.storage.codec_versions import version_of
+from consent_sync.adapters.storage.codec_words import source_named
 from consent_sync.adapters.storage.keys import person_key
 from consent_sync.adapters.storage.postgres.arrays import bytes_array, integer_array
 from consent_sync.adapters.storage.postgres.connections import Values
 from consent_sync.adapters.storage.postgres.errors import explained
-from consent_sync.domain.identity import Side, Subject, source_of
+from consent_sync.domain.identity import Side, Subject
 from consent_sync.domain.ledger import LedgerRecord
 from consent_sync.domain.state import PersonState
 from consent_sync.ports.board import Notice
@@ -195,7 +196,13 @@ def stored_items(rows: Sequence[Any]) -> tuple[StoredItem, ...]:
         StoredItem(
             item,
             StoredEvent(
-                number, source_of(source), mapping.decode(), kind.decode(), at, body, waiting=True
+                number,
+                source_named(source),
+                mapping.decode(),
+                kind.decode(),
+                at,
+                body,
+                waiting=True,
             ),
         )
         for item, at, number, source, mapping, kind, body in rows
@@ -213,7 +220,7 @@ def _event(row: Any) -> StoredEvent:
     number, source, mapping, kind, received_at, body, status, problem, waiting = row
     return StoredEvent(
         number,
-        source_of(source),
+        source_named(source),
         mapping.decode(),
         kind.decode(),
         received_at,

@@ -1,4 +1,6 @@
--- works with: 2
+-- works with: 4
+
+-- Programs before 4 store events without the functions below, and would not give a name back.
 
 -- Whose names are about to be forgotten, and, once `done` is 1, were: they are known by this hash alone. An
 -- event that names them takes the row away.
