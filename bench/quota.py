@@ -21,6 +21,7 @@ from yarl import URL
 from bench.effort import Effort
 from bench.ratios import plain_table
 from consent_sync.adapters.actito.bulk import Bulk, BulkLimits
+from consent_sync.adapters.actito.import_count import ImportCount
 from consent_sync.adapters.actito.imports import Shape
 from consent_sync.adapters.actito.pacing import Pacing
 from consent_sync.adapters.actito.webhook import ActitoReceiver
@@ -28,6 +29,7 @@ from consent_sync.adapters.actito.wire import Request
 from consent_sync.adapters.clock import SystemChance
 from consent_sync.adapters.didomi.webhook import DidomiReceiver
 from consent_sync.adapters.http import Answer
+from consent_sync.adapters.storage.boarding import BoardInMemory
 from consent_sync.adapters.storage.memory import MemoryStore
 from consent_sync.adapters.worlds.consents import ConsentWorld
 from consent_sync.adapters.worlds.profiles import ProfileWorld
@@ -156,7 +158,10 @@ class PacedActito(ProfileWorld):
         self.pacing = Pacing(PER_MINUTE, AT_ONCE, clock)
         self.calls = 0
         self.written: dict[str, float] = {}
-        self.bulk = Bulk(self._import, lambda: None, HandedOver(self), clock, BulkLimits())
+        limits = BulkLimits()
+        board = BoardInMemory(clock, lambda: None)
+        count = ImportCount(board, "https://actito.example.com", limits.imports_per_day, clock)
+        self.bulk = Bulk(self._import, lambda: None, HandedOver(self), count, clock, limits)
 
     async def read_by_key(self, mapping: Mapping, key: str) -> ProfileReading | ProfileMissing:
         """Read one profile when its turn has come."""
@@ -167,7 +172,7 @@ class PacedActito(ProfileWorld):
         self, mapping: Mapping, key: str, change: ProfileChange, *, after_look: bool
     ) -> str:
         """Change one profile, together with others where that is open."""
-        together = self.bulk.takes(mapping, change, after_look=after_look)
+        together = self.bulk.takes(mapping, key, change, after_look=after_look)
         if not (together and await self.bulk.write(mapping, key, change)):
             await self._call(urgent=after_look)
             await super().update(mapping, key, change, after_look=after_look)

@@ -240,7 +240,7 @@ def _until(date: str, now: str) -> float | None:
     # Both dates are the platform's own, so a difference between our clocks does not matter.
     try:
         return (parsedate_to_datetime(date) - parsedate_to_datetime(now)).total_seconds()
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
 
 

@@ -149,6 +149,11 @@ class ActitoAccounts(Accounts[ActitoClient]):
         for client in self.all().values():
             client.bulk.open = wanted
 
+    def finish(self) -> None:
+        """Begin no more imports."""
+        for client in self.all().values():
+            client.bulk.finish()
+
     async def stop(self) -> None:
         """Give up the imports under way."""
         for client in dict.fromkeys(self.all().values()):

@@ -126,6 +126,7 @@ class Application:
 
     async def finish_turns(self) -> None:
         """Claim no more turns and let those under way end, within the time that the settings say."""
+        self.actito.finish()
         await self.worker.stop(self.settings.stop_within_seconds)
 
     async def stop(self) -> None:

@@ -60,6 +60,7 @@ from consent_sync.app.trials import TrialGate
 from consent_sync.domain.identity import Side
 from consent_sync.domain.mapping import Mapping
 from consent_sync.domain.moments import HOUR, SECOND
+from consent_sync.ports.board import Board
 from consent_sync.ports.clock import Clock
 from consent_sync.ports.door import Door
 from consent_sync.ports.lists import ConsentLists, ProfileSource
@@ -124,7 +125,9 @@ async def build(
     )
     standstill = Standstill(store, Pauses(store, clock), metrics)
     quota = quota_of(store)
-    actito, didomi = platforms(settings, session, clock, observer.call, quota, standstill.told)
+    actito, didomi = platforms(
+        settings, session, clock, observer.call, quota, standstill.told, store
+    )
     standstill.breaks = lambda: (*actito.breaks(), *didomi.breaks())
     didomi_receiver, actito_receiver = DidomiReceiver(), ActitoReceiver()
     stops, guard = LineStops(), Guard(limits_of(settings))
@@ -302,10 +305,12 @@ def platforms(
     observer: Observer | None = None,
     quota: Quota | None = None,
     tell: Callable[[BreakChange], None] = lambda _: None,
+    board: Board | None = None,
 ) -> tuple[ActitoAccounts, DidomiAccounts]:
     """Build one client per distinct account: token and pace belong to the key, not to the mapping.
 
-    `tell` hears when a platform is not called any more, and when it is called again.
+    `tell` hears when a platform is not called any more, and when it is called again. Imports are
+    noted on the `board`; without one there are none.
     """
     circuits: dict[ActitoSettings | DidomiSettings, Circuit] = {}
     actito: dict[ActitoSettings, ActitoClient] = {}
@@ -324,7 +329,7 @@ def platforms(
         if there not in actito:
             patient = wall(own.actito_read_timeout_seconds)
             bulk = bulk_limits(own)
-            actito[there] = ActitoClient(patient, there, clock, quota=quota, bulk=bulk)
+            actito[there] = ActitoClient(patient, there, clock, None, quota, bulk, board)
         if here not in didomi:
             didomi[here] = DidomiClient(wall(own.didomi_timeout_seconds), here, clock)
         for side, key in ((Side.ACTITO, there), (Side.DIDOMI, here)):

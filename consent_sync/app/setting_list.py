@@ -107,7 +107,12 @@ class Declared:
         int, Spec("10000", kinds.counted, "most people in one import, all of them in memory")
     ]
     actito_imports_per_day: Annotated[
-        int, Spec("12", kinds.counted, "most imports into one table in 24 hours")
+        int,
+        Spec(
+            "12",
+            kinds.counted,
+            "most imports into one table in 24 hours, all replicas together",
+        ),
     ]
     actito_webhook_max_delay_seconds: Annotated[
         float,

@@ -6,7 +6,6 @@ other write. A row that an import does not take over is written by itself, and j
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import Context, copy_context
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from typing import Final, NamedTuple
 
 import structlog
 
+from consent_sync.adapters.actito.import_count import ImportCount
 from consent_sync.adapters.actito.imports import ImportFormat, Shape, fits
 from consent_sync.adapters.actito.wire import Request
 from consent_sync.adapters.http import Answer
@@ -24,7 +24,7 @@ from consent_sync.domain.errors import (
     UnclearError,
 )
 from consent_sync.domain.mapping import Mapping
-from consent_sync.domain.moments import HOUR, MINUTE, SECOND, Micros
+from consent_sync.domain.moments import MINUTE, SECOND, Micros
 from consent_sync.domain.profile import ProfileChange
 from consent_sync.ports.clock import Clock
 
@@ -36,7 +36,9 @@ _LOOK_SECONDS: Final = 10.0
 _AGAIN_SECONDS: Final = 1.0
 _LONGEST: Final[Micros] = 30 * MINUTE
 _AFTER_TROUBLE: Final[Micros] = 15 * MINUTE
-_DAY: Final[Micros] = 24 * HOUR
+_STOPS: Final = "the service stops before the import was sent"
+_RESULT_LOOKS: Final = 6
+"""How often the result of an import that has ended is asked for."""
 
 _log = structlog.get_logger(__name__)
 
@@ -84,36 +86,38 @@ class Bulk:
         call: Callable[[Request], Awaitable[Answer]],
         may_write: Callable[[], None],
         wire: ImportFormat,
+        count: ImportCount,
         clock: Clock,
         limits: BulkLimits,
     ) -> None:
         self._call = call
         self._may_write = may_write
         self._wire = wire
+        self._count = count
         self._clock = clock
         self.limits = limits
         self._batches: dict[_Table, _Batch] = {}
-        self._started: dict[tuple[str, str], list[Micros]] = {}
-        self._closed_until: Micros = 0
+        self._closed_at: Micros = 0
+        self._finishing = False
         self._tasks: set[asyncio.Task[None]] = set()
         self.open = False
         self.waiting = 0
-        self.rows: Counter[str] = Counter()
 
     def room(self) -> int:
         """Return how many more turns may wait here."""
-        closed = not self.open or self._clock.now() < self._closed_until
+        rests = 0 <= self._clock.now() - self._closed_at < _AFTER_TROUBLE
+        closed = not self.open or self._finishing or rests
         return 0 if closed else max(0, self.limits.most_rows - self.waiting)
 
-    def takes(self, mapping: Mapping, change: ProfileChange, *, after_look: bool) -> bool:
+    def takes(self, mapping: Mapping, key: str, change: ProfileChange, *, after_look: bool) -> bool:
         """Say whether a change may come here now.
 
         Only of profiles whose number is known: an import tells none, and the webhook that comes
         back names nothing else, so it would cost the call that was saved.
         """
         lowers = not after_look and not any(change.subscriptions.values())
-        fit = lowers and bool(change.profile_id) and fits(change)
-        return fit and bool(self.room()) and self._imports_left(mapping) > 0
+        fit = lowers and bool(change.profile_id) and fits(key, change)
+        return fit and bool(self.room()) and self._count.left(mapping)
 
     async def write(self, mapping: Mapping, key: str, change: ProfileChange) -> bool:
         """Import a change with others; False asks the caller to write it alone.
@@ -137,6 +141,13 @@ class Bulk:
         finally:
             self.waiting -= 1
 
+    def finish(self) -> None:
+        """Begin no more imports; whoever waits for one that was not sent comes again."""
+        self._finishing = True
+        batches, self._batches = self._batches, {}
+        for batch in batches.values():
+            _fail(batch.rows, NotNowError(_STOPS))
+
     async def stop(self) -> None:
         """Give up what is under way; the turns that wait for it are cut off."""
         for task in self._tasks:
@@ -151,20 +162,33 @@ class Bulk:
 
     async def _gather(self, table: _Table, batch: _Batch) -> None:
         """Wait until nobody has come for a while or the batch is full, and import it."""
-        before = -1
-        while self._batches.get(table) is batch and before < len(batch.rows):
-            before = len(batch.rows)
-            await self._clock.sleep(_QUIET_SECONDS)
-        if self._batches.get(table) is batch:
-            del self._batches[table]
-        rows = [row for row in batch.rows if self._may(row)]
-        if len(rows) < self.limits.least_rows or not self._imports_left(batch.mapping):
-            _tell(rows, alone=range(len(rows)))
-            return
         try:
-            await self._import(batch, rows)
+            await self._quiet(table, batch)
+            if self._finishing:
+                raise NotNowError(_STOPS)
+            rows = [row for row in batch.rows if self._may(row)]
+            if len(rows) < self.limits.least_rows or not await self._count.take(batch.mapping):
+                _tell(rows, alone=range(len(rows)))
+            else:
+                await self._import(batch, rows)
         except ConsentSyncError as error:
-            _fail(rows, error)
+            _fail(batch.rows, error)
+        finally:
+            # Whatever else happens here, nobody waits for ever.
+            _fail(batch.rows, UnclearError("nobody knows what became of the import"))
+
+    async def _quiet(self, table: _Table, batch: _Batch) -> None:
+        """Let others come, unless the table takes no more imports; then the batch is closed."""
+        before = -1
+        try:
+            await self._count.look()
+            while self._batches.get(table) is batch and before < len(batch.rows):
+                before = len(batch.rows)
+                if self._count.left(batch.mapping):
+                    await self._clock.sleep(_QUIET_SECONDS)
+        finally:
+            if self._batches.get(table) is batch:
+                del self._batches[table]
 
     def _may(self, row: _Row) -> bool:
         if row.written.done():
@@ -178,12 +202,12 @@ class Bulk:
 
     async def _import(self, batch: _Batch, rows: list[_Row]) -> None:
         mapping, started = batch.mapping, self._clock.now()
-        self._started.setdefault((mapping.entity, mapping.table), []).append(started)
         number = await self._send(mapping, batch.shape, rows)
         _log.info("import_started", mapping=mapping.name, rows=len(rows), number=number)
-        failed = await self._end(mapping, number, started + _LONGEST)
+        failed: frozenset[int] = frozenset()
+        if not await self._all_taken(mapping, number, started + _LONGEST):
+            failed = await self._not_taken(mapping, number, len(rows))
         _tell(rows, alone=failed)
-        self.rows.update(imported=len(rows) - len(failed), alone=len(failed))
         _log.info("import_ended", mapping=mapping.name, rows=len(rows), failed=len(failed))
 
     async def _send(self, mapping: Mapping, shape: Shape, rows: list[_Row]) -> str:
@@ -192,33 +216,45 @@ class Bulk:
         try:
             return self._wire.number(await self._call(asked))
         except ConsentSyncError as error:
-            self._closed_until = self._clock.now() + _AFTER_TROUBLE
+            self._closed_at = self._clock.now()
             _log.warning("import_failed", mapping=mapping.name, rows=len(rows), why=str(error))
             if isinstance(error, UnclearError):
                 raise
             raise NotNowError(f"the import was not taken in: {error}") from None
 
-    async def _end(self, mapping: Mapping, number: str, deadline: Micros) -> frozenset[int]:
-        """Wait for the end of an import; return the rows that were not taken over."""
-        while self._clock.now() < deadline:
+    async def _all_taken(self, mapping: Mapping, number: str, deadline: Micros) -> bool:
+        """Wait for the end of an import; say whether every row was taken over."""
+        # Counted as well, because a clock that was set back would make it wait for hours.
+        for _ in range(int(_LONGEST / SECOND / _LOOK_SECONDS)):
+            if self._clock.now() >= deadline:
+                break
             await self._clock.sleep(_LOOK_SECONDS)
             try:
                 fine = self._wire.ended(await self._call(self._wire.look(mapping, number)))
-                if fine:
-                    return frozenset()
-                if fine is False:
-                    result = await self._call(self._wire.result(mapping, number))
-                    return self._wire.failed(result)
             except ConsentSyncError as error:
                 _log.warning("import_not_seen", mapping=mapping.name, why=str(error))
+            else:
+                if fine is not None:
+                    return fine
         raise UnclearError(f"nobody knows how an import of {_LONGEST // SECOND} seconds has ended")
 
-    def _imports_left(self, mapping: Mapping) -> int:
-        table = (mapping.entity, mapping.table)
-        since = self._clock.now() - _DAY
-        recent = [at for at in self._started.get(table, ()) if at > since]
-        self._started[table] = recent
-        return self.limits.imports_per_day - len(recent)
+    async def _not_taken(self, mapping: Mapping, number: str, rows: int) -> frozenset[int]:
+        """Return the rows of an import that was not fine as a whole; raises UnclearError.
+
+        A result that names none of its rows, or others, tells nothing about any.
+        """
+        for _ in range(_RESULT_LOOKS):
+            try:
+                failed = self._wire.failed(await self._call(self._wire.result(mapping, number)))
+            except ConsentSyncError as error:
+                _log.warning("import_not_seen", mapping=mapping.name, why=str(error))
+            else:
+                if failed and failed <= frozenset(range(rows)):
+                    return failed
+                why = "the result names none of the rows, or others"
+                _log.warning("import_not_seen", mapping=mapping.name, why=why)
+            await self._clock.sleep(_LOOK_SECONDS)
+        raise UnclearError("an import has ended, and nobody knows which rows were taken over")
 
 
 def _tell(rows: list[_Row], alone: "range | frozenset[int]") -> None:

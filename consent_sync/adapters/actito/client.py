@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from consent_sync.adapters.actito import structure, wire
 from consent_sync.adapters.actito.bulk import Bulk, BulkLimits
+from consent_sync.adapters.actito.import_count import ImportCount
 from consent_sync.adapters.actito.imports import V5OneShot
 from consent_sync.adapters.actito.pacing import Pacing, SharedAs
 from consent_sync.adapters.actito.settings import ActitoSettings
@@ -26,6 +27,7 @@ from consent_sync.domain.identity import Names
 from consent_sync.domain.mapping import Mapping
 from consent_sync.domain.moments import Micros
 from consent_sync.domain.profile import ProfileChange, TableStructure
+from consent_sync.ports.board import Board
 from consent_sync.ports.clock import Clock
 from consent_sync.ports.quota import Quota
 
@@ -63,6 +65,7 @@ class ActitoClient:
         routes: ProfileRoutes | None = None,
         quota: Quota | None = None,
         bulk: BulkLimits | None = None,
+        board: Board | None = None,
     ) -> None:
         self._wall = wall
         self._settings = settings
@@ -71,12 +74,14 @@ class ActitoClient:
         shared = None if quota is None else SharedAs(quota, settings.account)
         self._pacing = Pacing(settings.calls_per_minute, settings.max_concurrency, clock, shared)
         self.room = self._pacing.room
+        limits = bulk or BulkLimits()
         self.bulk = Bulk(
             self._call_beside_pace,
             wall.may_write,
             V5OneShot(settings),
+            ImportCount(board, settings.api_url, limits.imports_per_day, clock),
             clock,
-            bulk or BulkLimits(),
+            limits,
         )
         self._tokens = Tokens(self._fetch_token, clock)
         self._tables = TableCache(self._fetch_tables, clock)
@@ -101,7 +106,7 @@ class ActitoClient:
 
         While many wait, what needs no look goes together with others.
         """
-        together = self.bulk.takes(mapping, change, after_look=after_look)
+        together = self.bulk.takes(mapping, key, change, after_look=after_look)
         if together and await self.bulk.write(mapping, key, change):
             return ""
         request = self._routes.update(mapping, key, change)

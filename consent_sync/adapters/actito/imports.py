@@ -7,6 +7,7 @@ its parts and the answers follow V4, where they were seen; whoever knows better 
 
 import csv
 import io
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -23,7 +24,6 @@ from consent_sync.domain.mapping import Mapping
 from consent_sync.domain.profile import ProfileChange, Scalar
 
 MAX_TEXT: Final = 255
-_BOUNDARY: Final = "consent-sync-part-5d1f2c7a90"
 _SEPARATOR: Final = ";"
 _ENDED: Final = {"SUCCESS": True, "WITH_ERROR": False, "ERROR": False, "FAILED": False}
 
@@ -90,14 +90,16 @@ class V5OneShot:
                 for head, name in zip(heads, names, strict=True)
             ],
         }
-        body = _multipart(orjson.dumps(definition), _file(heads, shape, rows))
+        # Nobody can guess it, so no value that a person chose can end a part.
+        boundary = secrets.token_hex(16)
+        body = _multipart(boundary, orjson.dumps(definition), _file(heads, shape, rows))
         return Request(
             "actito import",
             "POST",
             self._url(mapping),
             body,
             write=True,
-            content_type=f"multipart/form-data; boundary={_BOUNDARY}",
+            content_type=f"multipart/form-data; boundary={boundary}",
         )
 
     def number(self, answer: Answer) -> str:
@@ -134,10 +136,14 @@ class V5OneShot:
         return URL(address(self._settings, self._settings.imports_prefix, place), encoded=True)
 
 
-def fits(change: ProfileChange) -> bool:
-    """Say whether a file can hold this change."""
-    texts = [value for value in change.attributes.values() if isinstance(value, str)]
-    return all(0 < len(text) <= MAX_TEXT for text in texts)
+def fits(key: str, change: ProfileChange) -> bool:
+    """Say whether a file can hold this change.
+
+    A line break stays out: whoever reads the file in another way than it was written would find
+    a row of its own behind it, about somebody else.
+    """
+    texts = [key, *(value for value in change.attributes.values() if isinstance(value, str))]
+    return all(0 < len(text) <= MAX_TEXT and text.isprintable() for text in texts)
 
 
 def _file(heads: Sequence[str], shape: Shape, rows: Sequence[tuple[str, ProfileChange]]) -> bytes:
@@ -156,14 +162,13 @@ def _cell(value: Scalar) -> str:
     return str(value).upper() if isinstance(value, bool) else str(value)
 
 
-def _multipart(definition: bytes, file: bytes) -> bytes:
-    """Put both parts together; neither can hold the boundary, which no key or JSON contains."""
+def _multipart(boundary: str, definition: bytes, file: bytes) -> bytes:
     parts = (
         ('name="parameters"', "application/json", definition),
         ('name="inputFile"; filename="changes.csv"', "text/csv; charset=utf-8", file),
     )
     whole = b""
     for place, kind, content in parts:
-        head = f"--{_BOUNDARY}\r\nContent-Disposition: form-data; {place}\r\n"
+        head = f"--{boundary}\r\nContent-Disposition: form-data; {place}\r\n"
         whole += head.encode() + f"Content-Type: {kind}\r\n\r\n".encode() + content + b"\r\n"
-    return whole + f"--{_BOUNDARY}--\r\n".encode()
+    return whole + f"--{boundary}--\r\n".encode()

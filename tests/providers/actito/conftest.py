@@ -11,6 +11,7 @@ from consent_sync.adapters.actito.bulk import BulkLimits
 from consent_sync.adapters.actito.client import ActitoClient
 from consent_sync.adapters.actito.settings import ActitoSettings
 from consent_sync.adapters.http import BeforeWrite, HttpWall
+from consent_sync.adapters.storage.boarding import BoardInMemory
 from consent_sync.simulators.actito import ActitoSimulator, WorldSpec
 from tests.providers.actito.samples import TestClock
 
@@ -78,8 +79,14 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 
 
 @pytest.fixture
+def board(clock: TestClock) -> BoardInMemory:
+    """What all clients of a test share, as replicas do."""
+    return BoardInMemory(clock, lambda: None)
+
+
+@pytest.fixture
 def make_client(
-    actito: ActitoSimulator, session: aiohttp.ClientSession, clock: TestClock
+    actito: ActitoSimulator, session: aiohttp.ClientSession, clock: TestClock, board: BoardInMemory
 ) -> MakeClient:
     def make(
         seconds: float = 5,
@@ -91,7 +98,7 @@ def make_client(
         wall = HttpWall(
             session, connect_seconds=seconds, read_seconds=seconds, before_write=before_write
         )
-        return ActitoClient(wall, replace(plain, **changes), clock, bulk=bulk)
+        return ActitoClient(wall, replace(plain, **changes), clock, bulk=bulk, board=board)
 
     return make
 

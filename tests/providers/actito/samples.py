@@ -13,13 +13,17 @@ NOON: Micros = 1_768_474_800 * SECOND
 
 
 class TestClock:
-    """A clock that stands still except for those who wait for it."""
+    """A clock that stands still except for those who wait for it.
+
+    `back_after` so many sleeps it is set back by a day, once.
+    """
 
     __test__ = False
 
     def __init__(self) -> None:
         self.moment = NOON
         self.slept: list[float] = []
+        self.back_after = 0
 
     def now(self) -> Micros:
         return self.moment
@@ -27,6 +31,8 @@ class TestClock:
     async def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)
         self.moment += round(seconds * SECOND)
+        if len(self.slept) == self.back_after:
+            self.moment -= 86_400 * SECOND
         await asyncio.sleep(0)
 
 

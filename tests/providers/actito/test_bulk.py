@@ -2,50 +2,34 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
 
 import pytest
 
 from consent_sync.adapters.actito.bulk import BulkLimits
 from consent_sync.adapters.actito.client import ActitoClient
-from consent_sync.domain.errors import AbsentError, NotNowError, TemporaryError, UnclearError
-from consent_sync.domain.profile import ProfileChange, Scalar
+from consent_sync.adapters.actito.imports import Shape, V5OneShot
+from consent_sync.adapters.actito.settings import ActitoSettings
+from consent_sync.adapters.actito.wire import Request
+from consent_sync.domain.errors import (
+    AbsentError,
+    NotNowError,
+    TemporaryError,
+    UnclearError,
+)
+from consent_sync.domain.mapping import Mapping
+from consent_sync.domain.moments import SECOND
+from consent_sync.domain.profile import ProfileChange
 from consent_sync.simulators.actito import ActitoSimulator
 from consent_sync.simulators.faults import Fault
 from tests.providers.actito import samples
+from tests.providers.actito.bulk_kit import PEOPLE, change, held, together, write
 from tests.providers.actito.conftest import MakeClient
 from tests.providers.actito.samples import TestClock, mapping, switch
-
-PEOPLE = [f"C-{number}" for number in range(6)]
-
-
-def change(attributes: dict[str, Scalar] | None = None, **subscriptions: bool) -> ProfileChange:
-    """Return a change of a profile whose number is known."""
-    return replace(samples.change(attributes, **subscriptions), profile_id="1003")
 
 
 @pytest.fixture
 def client(actito: ActitoSimulator, make_client: MakeClient) -> ActitoClient:
-    """A client that writes together from three people on."""
-    for key in PEOPLE:
-        actito.world.seed({"customerId": key}, {"Newsletter": True})
-    limits = BulkLimits(most_rows=100, least_rows=3, imports_per_day=2)
-    made = make_client(bulk=limits)
-    made.bulk.open = True
-    return made
-
-
-async def write(
-    client: ActitoClient, people: Sequence[str], what: ProfileChange | None = None
-) -> list[object]:
-    """Write all at the same time; return what each got."""
-    what = what or change(Newsletter=False)
-    updates = (client.update(mapping(), key, what, after_look=False) for key in people)
-    return await asyncio.gather(*updates, return_exceptions=True)
-
-
-def held(actito: ActitoSimulator) -> list[bool]:
-    return [actito.world.subscriptions(f"customerId={key}")["Newsletter"] for key in PEOPLE]
+    return together(actito, make_client)
 
 
 async def test_many_changes_are_one_call(actito: ActitoSimulator, client: ActitoClient) -> None:
@@ -63,14 +47,12 @@ async def test_attributes_go_along_in_columns_of_their_own(
     actito: ActitoSimulator, client: ActitoClient
 ) -> None:
     """Changes with other columns make another file, so that no cell is ever empty."""
-    more = change({"lastName": 'Doe; "Jane"\nJr', "age": 41}, Newsletter=False)
+    more = change({"lastName": 'Doe; "Jane"', "age": 41}, Newsletter=False)
     await asyncio.gather(write(client, PEOPLE[:3], more), write(client, PEOPLE[3:]))
 
     assert [one.lines for one in actito.imports] == [3, 3]
     assert actito.world.profile(f"customerId={PEOPLE[0]}").attributes["age"] == 41
-    assert actito.world.profile(f"customerId={PEOPLE[0]}").attributes["lastName"] == (
-        'Doe; "Jane"\nJr'
-    )
+    assert actito.world.profile(f"customerId={PEOPLE[0]}").attributes["lastName"] == 'Doe; "Jane"'
 
 
 @pytest.mark.parametrize(
@@ -95,14 +77,38 @@ async def test_a_change_that_has_looked_never_waits_for_others(
     assert actito.calls.counters["profiles.put"] == 1
 
 
-@pytest.mark.parametrize("text", ["", "x" * 256])
+@pytest.mark.parametrize("text", ["", "x" * 256, "Doe\nC-5;TRUE", "Doe\rC-5;TRUE", "Doe\0"])
 async def test_a_value_that_no_file_holds_is_written_alone(
     actito: ActitoSimulator, client: ActitoClient, text: str
 ) -> None:
-    """An empty cell may mean anything, and a text has at most 255 characters."""
+    """An empty cell may mean anything, a text has at most 255 characters, and a line is a line."""
     await write(client, PEOPLE[:3], change({"lastName": text}, Newsletter=False))
 
     assert actito.calls.counters["imports.start"] == 0
+
+
+async def test_a_key_that_no_file_holds_is_written_alone(
+    actito: ActitoSimulator, client: ActitoClient
+) -> None:
+    """What stands behind a line break would be somebody else's row."""
+    told = await write(client, ["C-0\nC-1", "C-0\nC-2", "C-0\nC-3"])
+
+    assert all(isinstance(one, AbsentError) for one in told)
+    assert actito.calls.counters["imports.start"] == 0
+
+
+async def test_no_value_can_end_a_part_of_the_call(
+    actito: ActitoSimulator, client: ActitoClient
+) -> None:
+    """What parts the file from its definition is another text each time."""
+    first = V5OneShot(ActitoSettings(actito.url, actito.api_key)).start(
+        mapping(), Shape(("Newsletter",), ()), [("C-0", change(Newsletter=False))]
+    )
+    again = V5OneShot(ActitoSettings(actito.url, actito.api_key)).start(
+        mapping(), Shape(("Newsletter",), ()), [("C-0", change(Newsletter=False))]
+    )
+
+    assert first.content_type != again.content_type
 
 
 async def test_a_profile_without_a_number_is_written_alone(
@@ -156,20 +162,6 @@ async def test_a_full_file_takes_no_more(actito: ActitoSimulator, make_client: M
     assert actito.calls.counters["profiles.put"] == 3
 
 
-async def test_no_more_imports_than_a_table_takes_a_day(
-    actito: ActitoSimulator, client: ActitoClient, clock: TestClock
-) -> None:
-    """The rest is written one by one, and the next day there is room again."""
-    for _ in range(3):
-        await write(client, PEOPLE)
-    alone = actito.calls.counters["profiles.put"]
-    await clock.sleep(86_400)
-    await write(client, PEOPLE)
-
-    assert alone == 6
-    assert actito.calls.counters["imports.start"] == 3
-
-
 async def test_a_refused_file_closes_this_way_for_a_while(
     actito: ActitoSimulator, client: ActitoClient
 ) -> None:
@@ -201,6 +193,67 @@ async def test_an_import_without_an_end_is_unclear(
     told = await write(client, PEOPLE)
 
     assert all(isinstance(one, UnclearError) for one in told)
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        "line;error\n",
+        "line;error\n99;not found\n",
+        "line;error\n0;not found\n",
+        "line;error\n1;not found\n99;not found\n",
+        "<html>Welcome</html>\nto the portal\n",
+        "",
+    ],
+)
+async def test_a_result_that_does_not_fit_tells_nothing_about_anybody(
+    actito: ActitoSimulator, client: ActitoClient, clock: TestClock, result: str
+) -> None:
+    """Rows that are missing or nobody's: everybody is looked at, and soon."""
+    before = clock.now()
+    fault = Fault(route="imports.result", status=200, body=result, count=100)
+    actito.faults.add(fault)
+    told = await write(client, [*PEOPLE, "nobody"])
+
+    assert all(isinstance(one, UnclearError) for one in told)
+    assert clock.now() - before < 120 * SECOND
+
+
+async def test_a_row_may_be_named_more_than_once(
+    actito: ActitoSimulator, client: ActitoClient
+) -> None:
+    """Each error of a row has a line of its own."""
+    body = "line;error\n2;not found\n2;not valid\n"
+    actito.faults.add(Fault(route="imports.result", status=200, body=body, count=100))
+    told = await write(client, [*PEOPLE, "nobody"])
+
+    assert [told[0], told[1], told[2]] == ["", "1004", ""]
+
+
+async def test_an_import_that_failed_as_a_whole_is_looked_at_soon(
+    actito: ActitoSimulator, client: ActitoClient, clock: TestClock
+) -> None:
+    """A part may have been applied, and no result tells which."""
+    before = clock.now()
+    actito.faults.add(Fault(route="imports.result", status=404, count=100))
+    failed = '{"id": 90001, "executionStatus": "FAILED"}'
+    actito.faults.add(Fault(route="imports.get", status=200, body=failed, count=100))
+    told = await write(client, PEOPLE)
+
+    assert all(isinstance(one, UnclearError) for one in told)
+    assert clock.now() - before < 120 * SECOND
+
+
+async def test_a_clock_that_is_set_back_keeps_nobody_waiting_for_hours(
+    actito: ActitoSimulator, client: ActitoClient, clock: TestClock
+) -> None:
+    """How often an import is looked at is counted, too."""
+    switch(actito, import_seconds=1e9)
+    clock.back_after = 60
+    told = await write(client, PEOPLE)
+
+    assert all(isinstance(one, UnclearError) for one in told)
+    assert actito.calls.counters["imports.get"] <= 180
 
 
 async def test_trouble_while_looking_is_sat_out(
@@ -248,6 +301,52 @@ async def test_a_turn_without_its_lease_is_left_out(
 
     assert isinstance(told[0], TemporaryError)
     assert held(actito) == [True] + [False] * 5
+
+
+async def test_a_stop_sends_nothing_more(actito: ActitoSimulator, client: ActitoClient) -> None:
+    """Whoever waited for others comes again, and was not written."""
+    writing = asyncio.create_task(write(client, PEOPLE))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    client.bulk.finish()
+    told = await writing
+
+    assert all(isinstance(one, NotNowError) for one in told)
+    assert held(actito) == [True] * 6
+    assert client.room_together() == 0
+
+
+async def test_a_full_file_is_not_sent_in_a_stop(
+    actito: ActitoSimulator, make_client: MakeClient
+) -> None:
+    """It had only to be sent."""
+    client = make_client(bulk=BulkLimits(most_rows=2, least_rows=1))
+    client.bulk.open = True
+    writing = asyncio.create_task(write(client, PEOPLE[:2]))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    client.bulk.finish()
+    told = await writing
+
+    assert all(isinstance(one, NotNowError) for one in told)
+    assert actito.calls.counters["imports.start"] == 0
+
+
+class Broken(V5OneShot):
+    """A wire that cannot write anything down."""
+
+    def start(
+        self, mapping: Mapping, shape: Shape, rows: Sequence[tuple[str, ProfileChange]]
+    ) -> Request:
+        raise UnicodeError("cannot be encoded")
+
+
+async def test_whatever_breaks_nobody_waits_for_ever(client: ActitoClient) -> None:
+    """Even a mistake of ours ends for everybody in the import."""
+    client.bulk._wire = Broken(ActitoSettings("http://127.0.0.1:9", ""))
+    told = await write(client, PEOPLE)
+
+    assert all(isinstance(one, UnclearError) for one in told)
 
 
 async def test_stopping_ends_what_is_under_way(
