@@ -30,12 +30,12 @@ def scalar(value: Scalar) -> Any:
 def scalar_of(data: Any) -> Scalar:
     """Return the value that `scalar` wrote."""
     match data:
+        case str() | int() | float():
+            return data
         case [str(number)]:
             return int(number)
         case [str(number), "f"]:
             return float(number)
-        case str() | int() | float():
-            return data
         case _:
             raise ValueError("an attribute is of no kind that this program knows")
 

@@ -5,6 +5,9 @@ import secrets
 from collections.abc import Sequence
 from typing import Final
 
+import structlog
+from psycopg.errors import DeadlockDetected, LockNotAvailable
+
 from consent_sync.adapters.storage.postgres.connections import (
     OLDEST_SERVER,
     STATEMENT_SECONDS,
@@ -19,6 +22,11 @@ from consent_sync.domain.errors import StoreError
 
 # Long, because the steps of another replica are waited for.
 MIGRATE_SECONDS: Final = 3_600.0
+
+PATIENCE_SECONDS: Final = 2.0
+"""How long the steps wait for a table in use: whoever comes after them waits as long."""
+
+_log = structlog.get_logger(__name__)
 
 _LOCK: Final = b"SELECT pg_advisory_xact_lock(4850120613401)"
 _LAYOUTS: Final = b"""
@@ -42,12 +50,11 @@ async def migrate(url: str, steps: Sequence[Migration] | None = None) -> list[in
                 await _check_server(connection)
                 found = await layout(connection)
                 steps = migrations() if steps is None else steps
-                _refuse_newer(found, steps[-1].number)
+                refuse_newer(found, steps[-1].number)
                 if not _missing(found, steps):
                     await _note_restore(connection)
                     return []
-                async with connection.transaction():
-                    return await _take(connection, steps)
+                return await _take_when_free(connection, steps)
     finally:
         await connection.close()
 
@@ -72,7 +79,7 @@ async def check_layout(connection: Connection) -> None:
             f"the database has layout {found[0]}, this program reads {newest}: "
             "run `consent-sync migrate`, or start `consent-sync serve` once"
         )
-    _refuse_newer(found, newest)
+    refuse_newer(found, newest)
 
 
 async def keep_key(url: str, name: str) -> bytes:
@@ -90,14 +97,27 @@ async def keep_key(url: str, name: str) -> bytes:
         await connection.close()
 
 
+async def _take_when_free(connection: Connection, steps: Sequence[Migration]) -> list[int]:
+    """Take the steps between the work of running replicas, and let them go on in between."""
+    while True:
+        try:
+            async with connection.transaction():
+                return await _take(connection, steps)
+        except (LockNotAvailable, DeadlockDetected) as error:
+            # A backup, for one, reads every table from its beginning to its end.
+            _log.warning("layout_waits", why=type(error).__name__)
+        await asyncio.sleep(PATIENCE_SECONDS)
+
+
 async def _take(connection: Connection, steps: Sequence[Migration]) -> list[int]:
     await connection.execute(_LOCK)
     await connection.execute(b"CREATE SCHEMA IF NOT EXISTS consent_sync")
     await connection.execute(_LAYOUTS)
     # Asked again under the lock: another replica may have taken the steps meanwhile.
     found = await layout(connection)
-    _refuse_newer(found, steps[-1].number)
+    refuse_newer(found, steps[-1].number)
     missing = _missing(found, steps)
+    await connection.execute(f"SET LOCAL lock_timeout = {PATIENCE_SECONDS * 1000:.0f}".encode())
     for step in missing:
         await connection.execute(step.text.encode())
         await connection.execute(
@@ -111,7 +131,8 @@ def _missing(found: tuple[int, int], steps: Sequence[Migration]) -> list[Migrati
     return [step for step in steps if step.number > found[0]]
 
 
-def _refuse_newer(found: tuple[int, int], newest: int) -> None:
+def refuse_newer(found: tuple[int, int], newest: int) -> None:
+    """Return when programs that know this layout may go on with the one found; raise StoreError."""
     number, works_with = found
     if number > newest and works_with > newest:
         raise StoreError(

@@ -30,6 +30,7 @@ def queries() -> dict[str, bytes]:
     }
 
 
+@cache
 def migrations() -> list[Migration]:
     """Return every migration, in order."""
     found = []

@@ -22,10 +22,11 @@ from consent_sync.adapters.storage.postgres.connections import Values, repeated
 from consent_sync.adapters.storage.postgres.drawing import Drawing
 from consent_sync.adapters.storage.postgres.errors import explained
 from consent_sync.adapters.storage.postgres.forgetting import forget
-from consent_sync.adapters.storage.postgres.migrate import migrate
+from consent_sync.adapters.storage.postgres.migrate import migrate, refuse_newer
 from consent_sync.adapters.storage.postgres.opened import Opened
 from consent_sync.adapters.storage.postgres.reading import Looking
 from consent_sync.adapters.storage.postgres.settling import End, Start
+from consent_sync.adapters.storage.postgres.statements import migrations
 from consent_sync.adapters.storage.postgres.taking import Lease
 from consent_sync.domain.erasure import Marks
 from consent_sync.domain.errors import AbsentError, StoreError
@@ -93,6 +94,9 @@ class PostgresStore(Looking):
         """Commit something and read; raise StoreError when that does not work."""
         opened = self._opened()
         await opened.work.rows("nothing", {})
+        # During an update a newer replica may have made a layout that rules this program out.
+        [found] = await opened.look.rows("layout", {})
+        refuse_newer((found[0], found[1]), migrations()[-1].number)
         await self.status()
 
     # --- the door ---

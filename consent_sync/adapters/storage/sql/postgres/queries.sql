@@ -207,6 +207,10 @@ SELECT drawn.granted::integer, slots.mine::integer FROM drawn CROSS JOIN slots;
 INSERT INTO consent_sync.tally (slot, name, value) VALUES (mod(pg_backend_pid(), 64), 'checks', 1)
 ON CONFLICT (slot, name) DO UPDATE SET value = tally.value + 1;
 
+-- name: layout
+-- The newest layout, and the oldest whose programs it works with.
+SELECT number, works_with FROM consent_sync.layout ORDER BY number DESC LIMIT 1;
+
 -- name: person_state
 -- What is known about a person.
 SELECT state FROM consent_sync.person WHERE key = %(key)s;
