@@ -7,7 +7,7 @@ from pathlib import Path
 from bench.people import SECRET
 from bench.processes import ROOT
 from consent_sync.adapters.didomi.webhook import parse_envelope
-from consent_sync.app.application import Application
+from consent_sync.app.application import Application, Duty
 from consent_sync.app.bootstrap import build, start_logs
 from consent_sync.app.settings import Settings
 from consent_sync.services.intake import Intake, Receipt
@@ -37,7 +37,12 @@ class ParsingIntake(Intake):
 
 
 async def house(
-    database: Path, *, actito: str = NOWHERE, didomi: str = NOWHERE, **settings: str
+    database: Path,
+    *,
+    actito: str = NOWHERE,
+    didomi: str = NOWHERE,
+    duty: Duty = Duty.ALL,
+    **settings: str,
 ) -> Application:
     """Return the application on a database, nothing of it started; `settings` come on top."""
     variables = {
@@ -56,7 +61,7 @@ async def house(
         {f"CONSENT_SYNC_{name.upper()}": value for name, value in variables.items()}
     )
     start_logs(read)
-    return await build(read)
+    return await build(read, duty=duty)
 
 
 def without_store(application: Application) -> Application:
