@@ -113,7 +113,7 @@ async def build(
     os.umask(0o077)
     clock = clock or SystemClock()
     metrics = Metrics(version("consent-sync"), calls_a_minute(settings))
-    store, fingerprint = await store_of(settings, clock)
+    store, fingerprint = await store_of(settings, clock, has_door=duty is not Duty.TURNS)
     observer = LogObserver(metrics, fingerprint)
     mappings = MappingFolder(settings.mappings_dir, clock)
     rules, index = rules_of(settings), ProfileIndex()

@@ -13,7 +13,11 @@ from consent_sync.adapters.storage.past import SqlitePast
 from consent_sync.adapters.storage.postgres.migrate import keep_key, migrate
 from consent_sync.adapters.storage.postgres.past import PostgresPast
 from consent_sync.adapters.storage.postgres.reader import PostgresReader
-from consent_sync.adapters.storage.postgres.store import PostgresStore
+from consent_sync.adapters.storage.postgres.store import (
+    POLL_SECONDS,
+    POLL_SECONDS_WITHOUT_DOOR,
+    PostgresStore,
+)
 from consent_sync.adapters.storage.reader import SqliteReader
 from consent_sync.adapters.storage.sqlite import SqliteStore
 from consent_sync.adapters.telemetry import Fingerprint
@@ -41,12 +45,19 @@ def is_shared(settings: Settings) -> bool:
     return settings.database_url.partition("://")[0] in {"postgresql", "postgres"}
 
 
-async def store_of(settings: Settings, clock: Clock) -> tuple[Store, Fingerprint]:
-    """Return the store, not opened yet, and how people are named in logs; raise StoreError."""
+async def store_of(
+    settings: Settings, clock: Clock, *, has_door: bool = True
+) -> tuple[Store, Fingerprint]:
+    """Return the store, not opened yet, and how people are named in logs; raise StoreError.
+
+    `has_door` is false where webhooks come in through other processes only.
+    """
     if is_shared(settings):
         url = settings.database_url
         marks = Marks(await keep_key(url, _TOMBSTONES))
-        store = PostgresStore(url, clock, lease_seconds=settings.lease_seconds, marks=marks)
+        poll = POLL_SECONDS if has_door else POLL_SECONDS_WITHOUT_DOOR
+        lease = settings.lease_seconds
+        store = PostgresStore(url, clock, lease_seconds=lease, marks=marks, poll_seconds=poll)
         # The same in all replicas, or nobody could follow a person through their logs.
         return store, Fingerprint(_given_key(settings) or await keep_key(url, _FINGERPRINTS))
     if settings.database_url == MEMORY:

@@ -11,7 +11,11 @@ import pytest
 
 from consent_sync.adapters.clock import SystemClock
 from consent_sync.adapters.storage.postgres.claims import may_write
-from consent_sync.adapters.storage.postgres.store import PostgresStore
+from consent_sync.adapters.storage.postgres.store import (
+    POLL_SECONDS,
+    POLL_SECONDS_WITHOUT_DOOR,
+    PostgresStore,
+)
 from consent_sync.domain.errors import StoreError, TemporaryError
 from consent_sync.domain.identity import Subject
 from consent_sync.domain.moments import MINUTE, SECOND
@@ -129,6 +133,31 @@ async def test_the_same_events_at_two_doors_are_stored_once(url: str) -> None:
 
     assert (sum(answers), len(answers)) == (600, 1200)
     assert (status.waiting_turns, status.persons) == (9, 9)
+
+
+@pytest.mark.parametrize("seconds", [POLL_SECONDS, POLL_SECONDS_WITHOUT_DOOR])
+async def test_what_another_replica_accepted_is_seen_soon(
+    hand_database: HandDatabase, seconds: float
+) -> None:
+    """Who waits for work looks for that of others after a pause that is set, and no sooner."""
+    clock = HandClock()
+    hand_database.follow(clock)
+    doors = PostgresStore(hand_database.url, clock)
+    other = PostgresStore(hand_database.url, clock, poll_seconds=seconds)
+    await doors.open()
+    await other.open()
+    waiting = asyncio.create_task(other.wait(60))
+    await clock.somebody_sleeps()
+    await doors.accept([event(f"after {seconds}", "ada")])
+    early = waiting.done()
+    clock.advance(seconds)
+    await asyncio.wait_for(waiting, 5)
+    turn = await claim_one(other)
+    await other.settle(settled(turn))
+
+    assert (early, texts(turn)) == (False, [f"after {seconds}"])
+    await other.close()
+    await doors.close()
 
 
 async def test_a_lease_that_ends_hands_the_person_on(hand_database: HandDatabase) -> None:
