@@ -55,7 +55,7 @@ async def run(here: Stage, seconds: float) -> Report:
         for one in (
             _clicks(here),
             _watch(here),
-            soak_faults.trouble(here.actito, here.didomi, here.chance),
+            soak_faults.trouble(here.actito, here.didomi, here.chance, here.away),
         )
     ]
     for until, spared in ((start, 0), (end, 1), (began + seconds, 0)):
@@ -100,7 +100,7 @@ async def _end(here: Stage, report: Report, start: float, end: float) -> None:
         "webhooks answered with 200 that are not kept", f"{missing} of {taken:,}", kept=not missing
     )
     report.promise("webhooks without a turn", str(waiting), kept=not waiting)
-    judge_lags(report, here.crowd, start, end)
+    judge_lags(report, here.crowd, here.away, start, end)
     judge_samples(report, here.replicas[0], start, end)
 
 
@@ -230,7 +230,9 @@ def _iso(at: float) -> str:
 def _say(here: Stage, seconds: float) -> None:
     clicks = sum(map(len, here.crowd.clicks.values()))
     seen = here.replicas[0].samples[-1:]
-    takes = "".join(f", {one.resident_kib // 1024} MiB, {one.handles} files" for one in seen)
+    takes = "".join(
+        f", {one.resident_kib // 1024} MiB, {one.handles.total()} files" for one in seen
+    )
     print(
         f"soak: {seconds / 60:.0f} minutes, {clicks:,} choices{takes}", file=sys.stderr, flush=True
     )

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from typing import Final
 
 from bench.soak_people import MIXED
@@ -59,8 +60,13 @@ def begin(actito: ActitoSimulator, didomi: DidomiSimulator) -> None:
     didomi.faults.add(*faults("consents"))
 
 
-async def trouble(actito: ActitoSimulator, didomi: DidomiSimulator, chance: random.Random) -> None:
-    """Until cancelled: now and then end all tokens, or let a whole platform be away for a while."""
+async def trouble(
+    actito: ActitoSimulator,
+    didomi: DidomiSimulator,
+    chance: random.Random,
+    away: list[tuple[float, float]],
+) -> None:
+    """Until cancelled: now and then end all tokens, or let a whole platform be `away` for a while."""
     while True:
         await asyncio.sleep(chance.uniform(*_PAUSE_SECONDS))
         if chance.random() < 0.5:
@@ -70,6 +76,8 @@ async def trouble(actito: ActitoSimulator, didomi: DidomiSimulator, chance: rand
         plan, route = chance.choice(((actito.faults, "profiles"), (didomi.faults, "consents")))
         plan.clear()
         plan.add(Fault(status=503, count=None))
-        await asyncio.sleep(chance.uniform(*_OUTAGE_SECONDS))
+        seconds = chance.uniform(*_OUTAGE_SECONDS)
+        away.append((time.time(), time.time() + seconds))
+        await asyncio.sleep(seconds)
         plan.clear()
         plan.add(*([late_writes()] if route == "profiles" else []), *faults(route))

@@ -6,6 +6,7 @@ import os
 import socket
 import sys
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import IO, Any, Final
 import aiohttp
 
 from bench.processes import ROOT
+from bench.soak_handles import open_handles
 
 _READY_SECONDS: Final = 180.0
 _COMMAND_SECONDS: Final = 600.0
@@ -21,21 +23,25 @@ _COMMAND_SECONDS: Final = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One look at a replica: when, in which of its lives, and what it takes."""
+    """One look at a replica: when, in which of its lives, its memory, and what it has open by kind."""
 
     at: float
     life: int
     resident_kib: int
-    handles: int
+    handles: Counter[str]
 
 
 @dataclass
 class Replica:
-    """One `consent-sync serve` on an address of its own, at most one process at a time."""
+    """One `consent-sync serve` on an address of its own, at most one process at a time.
+
+    `platforms` names the ports that it calls.
+    """
 
     name: str
     folder: Path
     variables: Mapping[str, str]
+    platforms: Mapping[int, str]
     lives: int = 0
     samples: list[Sample] = field(default_factory=list)
     ready: bool = False
@@ -90,7 +96,7 @@ class Replica:
         here = Path(f"/proc/{process.pid}")
         try:
             pages = int((here / "statm").read_text(encoding="ascii").split()[1])
-            handles = sum(1 for _ in (here / "fd").iterdir())
+            handles = open_handles(process.pid, self._port, self.platforms)
         except OSError:
             return
         kib = pages * os.sysconf("SC_PAGE_SIZE") // 1024

@@ -3,7 +3,7 @@
 import random
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -49,7 +49,7 @@ _DIDOMI: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Everything that takes part."""
+    """Everything that takes part; `away` are the times in which a platform was."""
 
     didomi: DidomiSimulator
     actito: ActitoSimulator
@@ -57,6 +57,7 @@ class Stage:
     replicas: list[Replica]
     crowd: Crowd
     chance: random.Random
+    away: list[tuple[float, float]] = field(default_factory=list)
 
 
 @asynccontextmanager
@@ -81,7 +82,8 @@ async def stage(folder: Path, store: str, people: int, seed: int) -> AsyncIterat
         (folder / "mappings" / "brand-a.yaml").write_text(MAPPING, encoding="utf-8")
         variables = _variables(url, folder, didomi, actito)
         names = ("first", "second") if store == "postgres" else ("service",)
-        replicas = [Replica(name, folder, variables) for name in names]
+        ports = {actito.port: "Actito", didomi.port: "Didomi"}
+        replicas = [Replica(name, folder, variables, ports) for name in names]
         mixed = {str(one.profile) for one in crowd.people if one.kind == MIXED}
         post = Post(
             lambda: [one.address for one in replicas if one.ready],

@@ -1,10 +1,11 @@
 """What the soak came to: each promise with what was found, as a table, and whether all were kept."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from statistics import median, quantiles
 from typing import Final, TypeAlias
 
+from bench.soak_handles import CALLERS
 from bench.soak_people import LINES, MIXED, Crowd, Person, lags, unasked
 from bench.soak_service import Replica, Sample
 
@@ -13,8 +14,14 @@ HANDLES: Final = 1.1
 LAG: Final = 2.0
 """How much the last part of the steady time may take of what the first took."""
 
+_FEW_HANDLES: Final = 2
+"""So many more of a kind are no growth yet."""
+
 CACHES_MIB: Final = 96
 """What the caches of the three connections to an SQLite database may take together."""
+
+_RECOVERED_SECONDS: Final = 10.0
+"""How long after an outage choices may still wait behind those that it held up."""
 
 _LAG_FLOOR_SECONDS: Final = 0.25
 """Lags below this are not told apart: the machine is shared with everything that is simulated."""
@@ -108,16 +115,25 @@ def judge_ends(
     report.told("agreements not carried over after the sweep", str(len(swept.agreements)))
 
 
-def judge_lags(report: Report, crowd: Crowd, start: float, end: float) -> None:
-    """Promise: choices arrive as fast at the end of the steady time as at its beginning."""
-    found: list[tuple[float, float]] = []
-    for person in crowd.people:
-        if person.kind != MIXED:
-            for line in LINES:
-                found += lags(crowd.choices(person, line), crowd.effects(person, line))
+def judge_lags(
+    report: Report, crowd: Crowd, away: Sequence[tuple[float, float]], start: float, end: float
+) -> None:
+    """Promise: choices arrive as fast at the end of the steady time as at its beginning.
+
+    Those that had to wait for a platform that was `away` are told apart: how long it was is chance.
+    """
+    usual: list[tuple[float, float]] = []
+    waited: list[float] = []
+    for at, lag in _all_lags(crowd):
+        if not start <= at < end:
+            continue
+        if any(since < at and at - lag < until + _RECOVERED_SECONDS for since, until in away):
+            waited.append(lag)
+        else:
+            usual.append((at, lag))
     middle = (start + end) / 2
-    early = [lag for at, lag in found if start <= at < middle]
-    late = [lag for at, lag in found if middle <= at < end]
+    early = [lag for at, lag in usual if at < middle]
+    late = [lag for at, lag in usual if at >= middle]
     if min(len(early), len(late)) < 20:
         report.promise("lag", "too few effects to tell", kept=False)
         return
@@ -127,6 +143,16 @@ def judge_lags(report: Report, crowd: Crowd, start: float, end: float) -> None:
     ):
         flat = b <= max(a, _LAG_FLOOR_SECONDS) * LAG
         report.promise(f"{name}, late beside early", f"{b:.2f} s, {a:.2f} s", kept=flat)
+    if len(waited) > 20:
+        words = f"{len(waited):,}, {median(waited):.1f} s, {quantiles(waited, n=20)[-1]:.1f} s"
+        report.told("choices around an outage: how many, half and 95 of 100 within", words)
+
+
+def _all_lags(crowd: Crowd) -> Iterator[tuple[float, float]]:
+    for person in crowd.people:
+        if person.kind != MIXED:
+            for line in LINES:
+                yield from lags(crowd.choices(person, line), crowd.effects(person, line))
 
 
 def judge_samples(report: Report, replica: Replica, start: float, end: float) -> None:
@@ -149,20 +175,31 @@ def judge_samples(report: Report, replica: Replica, start: float, end: float) ->
         f"{b:.0f}, {a:.0f} MiB ({b / a:.2f})",
         kept=b <= MEMORY * most,
     )
-    a, b = _handles(early), _handles(late)
-    report.promise(
-        f"open files of {replica.name}, late beside early",
-        f"{b:.0f}, {a:.0f} ({b / a:.2f})",
-        kept=b <= HANDLES * a,
-    )
+    _judge_handles(report, replica.name, early, late)
+
+
+def _judge_handles(
+    report: Report, name: str, early: Sequence[Sample], late: Sequence[Sample]
+) -> None:
+    """Promise: nothing stays open that is needed no more.
+
+    How many sockets are busy at a moment is chance, so the moments count at which there were fewest.
+    Those that callers keep open are only told: what they have left is counted apart.
+    """
+    kinds = sorted({kind for one in (*early, *late) for kind in one.handles})
+    for kind in kinds:
+        a, b = ([one.handles[kind] for one in part] for part in (early, late))
+        what = f"{kind} of {name} at the quietest, late beside early"
+        words = f"{min(b)}, {min(a)} (at the most {max(b)}, {max(a)})"
+        if kind == CALLERS:
+            report.told(what, words)
+        else:
+            flat = min(b) <= max(HANDLES * min(a), min(a) + _FEW_HANDLES)
+            report.promise(what, words, kept=flat)
 
 
 def _memory(samples: Sequence[Sample]) -> float:
     return median(one.resident_kib for one in samples) / 1024
-
-
-def _handles(samples: Sequence[Sample]) -> float:
-    return median(one.handles for one in samples)
 
 
 def _named(found: Sequence[tuple[Person, str]]) -> str:
