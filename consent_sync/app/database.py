@@ -10,7 +10,12 @@ from consent_sync.adapters.notebook import SqliteNotebook
 from consent_sync.adapters.storage.memory import MemoryStore
 from consent_sync.adapters.storage.migrate import bring_up_to_date
 from consent_sync.adapters.storage.past import SqlitePast
-from consent_sync.adapters.storage.postgres.migrate import keep_key, migrate
+from consent_sync.adapters.storage.postgres.migrate import (
+    FINGERPRINT_KEY,
+    TOMBSTONE_KEY,
+    keep_key,
+    migrate,
+)
 from consent_sync.adapters.storage.postgres.past import PostgresPast
 from consent_sync.adapters.storage.postgres.reader import PostgresReader
 from consent_sync.adapters.storage.postgres.store import (
@@ -36,9 +41,6 @@ Reader: TypeAlias = SqliteReader | PostgresReader
 MEMORY: Final = "sqlite:///:memory:"
 """The address of a store that lives as long as the process, for trials."""
 
-_FINGERPRINTS: Final = "fingerprint"
-_TOMBSTONES: Final = "tombstone"
-
 
 def is_shared(settings: Settings) -> bool:
     """Say whether several replicas may work on the database at the same time."""
@@ -54,12 +56,12 @@ async def store_of(
     """
     if is_shared(settings):
         url = settings.database_url
-        marks = Marks(await keep_key(url, _TOMBSTONES))
+        marks = Marks(await keep_key(url, TOMBSTONE_KEY))
         poll = POLL_SECONDS if has_door else POLL_SECONDS_WITHOUT_DOOR
         lease = settings.lease_seconds
         store = PostgresStore(url, clock, lease_seconds=lease, marks=marks, poll_seconds=poll)
         # The same in all replicas, or nobody could follow a person through their logs.
-        return store, Fingerprint(_given_key(settings) or await keep_key(url, _FINGERPRINTS))
+        return store, Fingerprint(_given_key(settings) or await keep_key(url, FINGERPRINT_KEY))
     if settings.database_url == MEMORY:
         return MemoryStore(clock), Fingerprint(
             _given_key(settings) or secrets.token_bytes(KEY_BYTES)
@@ -82,7 +84,7 @@ def quota_of(store: Store) -> Quota | None:
 async def marks_of(settings: Settings) -> Marks:
     """Return what makes the tombstones of this database; raise StoreError."""
     if is_shared(settings):
-        return Marks(await keep_key(settings.database_url, _TOMBSTONES))
+        return Marks(await keep_key(settings.database_url, TOMBSTONE_KEY))
     if settings.database_url == MEMORY:
         return Marks()
     return Marks(load_or_make_key(tombstone_key_file(database_file(settings))))
@@ -121,7 +123,7 @@ async def fingerprint_of(settings: Settings) -> Fingerprint | None:
     """Return how the logs of this installation name people, None when they have no key yet."""
     key = _given_key(settings)
     if key is None and is_shared(settings):
-        key = await keep_key(settings.database_url, _FINGERPRINTS)
+        key = await keep_key(settings.database_url, FINGERPRINT_KEY)
     elif key is None:
         file = key_file(database_file(settings))
         key = file.read_bytes() if file.is_file() else None
@@ -150,7 +152,7 @@ def tombstone_list(settings: Settings) -> TombstoneFile | None:
 
 def keys_beside(database: Path) -> dict[str, bytes]:
     """Return the keys in files beside a database, by the names that PostgreSQL keeps them under."""
-    named = {_FINGERPRINTS: key_file(database), _TOMBSTONES: tombstone_key_file(database)}
+    named = {FINGERPRINT_KEY: key_file(database), TOMBSTONE_KEY: tombstone_key_file(database)}
     return {name: file.read_bytes() for name, file in named.items() if file.is_file()}
 
 

@@ -48,7 +48,7 @@ def _move(source: str, target: str, *, as_json: bool) -> None:
     if not target.startswith(("postgresql://", "postgres://")):
         raise CommandError("--to has to be postgresql://USER:PASSWORD@HOST/DATABASE", WRONG_USAGE)
     try:
-        moved = move(file, target, _show_progress, keys=keys_beside(file))
+        moved = move(file, target, _show_progress, keys_beside(file))
     except KeyboardInterrupt:
         raise CommandError("stopped; the same command goes on from here") from None
     if sys.stderr.isatty():

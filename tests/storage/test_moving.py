@@ -8,12 +8,14 @@ import pytest
 
 from consent_sync.adapters.storage import moving
 from consent_sync.adapters.storage.moving import move
+from consent_sync.adapters.storage.postgres.migrate import keep_key
 from consent_sync.adapters.storage.postgres.store import PostgresStore
 from consent_sync.adapters.storage.sqlite import SqliteStore
 from consent_sync.domain.errors import StoreError
 from consent_sync.domain.identity import Subject, unresolved_person
 from consent_sync.domain.moments import HOUR
 from consent_sync.domain.state import PersonState
+from consent_sync.ports.graves import Burial
 from consent_sync.ports.store import Store, Summary
 from tests.contracts.store_kit import (
     START,
@@ -28,6 +30,7 @@ from tests.contracts.store_kit import (
 from tests.postgres import PostgresServer
 
 PEOPLE = [f"p{n}" for n in range(12)]
+KEYS = {"tombstone": bytes(32)}
 
 
 def unwatched(_part: str, _rows: int) -> None:
@@ -89,7 +92,7 @@ async def test_everything_arrives(tmp_path: Path, url: str) -> None:
     """Whatever can be looked at is the same in both databases."""
     file = tmp_path / "store.db"
     await filled(file)
-    moved = await asyncio.to_thread(move, file, url, unwatched)
+    moved = await asyncio.to_thread(move, file, url, unwatched, KEYS)
 
     assert (moved["events"], moved["persons"], moved["items"]) == (15, 13, 6)
     assert await looked_into(PostgresStore(url, HandClock())) == await looked_into(
@@ -101,7 +104,7 @@ async def test_the_work_goes_on_in_the_new_database(tmp_path: Path, url: str) ->
     """Who waited is due, duplicates are known, announced writes come back, numbers go on."""
     file = tmp_path / "store.db"
     await filled(file)
-    await asyncio.to_thread(move, file, url, unwatched)
+    await asyncio.to_thread(move, file, url, unwatched, KEYS)
     store = PostgresStore(url, HandClock())
     await store.open()
     again = await store.accept([event("first p3", "p3"), hint("look", "p0"), event("new", "p3")])
@@ -132,11 +135,11 @@ async def test_a_stopped_move_goes_on(
             raise StopError
 
     with pytest.raises(StopError):
-        await asyncio.to_thread(move, file, url, stop)
+        await asyncio.to_thread(move, file, url, stop, KEYS)
     store = PostgresStore(url, HandClock())
     with pytest.raises(StoreError, match="has not come to its end"):
         await store.open()
-    moved = await asyncio.to_thread(move, file, url, unwatched)
+    moved = await asyncio.to_thread(move, file, url, unwatched, KEYS)
 
     assert moved["events"] == 15
     assert await looked_into(PostgresStore(url, HandClock())) == await looked_into(
@@ -148,13 +151,13 @@ async def test_a_second_move_does_nothing(tmp_path: Path, url: str) -> None:
     """Everything has arrived already, and what came in since is left alone."""
     file = tmp_path / "store.db"
     await filled(file)
-    first = await asyncio.to_thread(move, file, url, unwatched)
+    first = await asyncio.to_thread(move, file, url, unwatched, KEYS)
     store = PostgresStore(url, HandClock())
     await store.open()
     await store.accept([event("later", "p1")])
     await store.close()
 
-    assert await asyncio.to_thread(move, file, url, unwatched) == first
+    assert await asyncio.to_thread(move, file, url, unwatched, KEYS) == first
 
 
 async def test_a_file_that_was_used_meanwhile_is_refused(tmp_path: Path, url: str) -> None:
@@ -166,14 +169,14 @@ async def test_a_file_that_was_used_meanwhile_is_refused(tmp_path: Path, url: st
         raise StopError
 
     with pytest.raises(StopError):
-        await asyncio.to_thread(move, file, url, stop)
+        await asyncio.to_thread(move, file, url, stop, KEYS)
     store = SqliteStore(file, HandClock())
     await store.open()
     await store.accept([event("later", "p1")])
     await store.close()
 
     with pytest.raises(StoreError, match="has been used since"):
-        await asyncio.to_thread(move, file, url, unwatched)
+        await asyncio.to_thread(move, file, url, unwatched, KEYS)
 
 
 async def test_a_database_in_use_is_refused(tmp_path: Path, url: str) -> None:
@@ -186,7 +189,49 @@ async def test_a_database_in_use_is_refused(tmp_path: Path, url: str) -> None:
     await store.close()
 
     with pytest.raises(StoreError, match="is not empty"):
-        await asyncio.to_thread(move, file, url, unwatched)
+        await asyncio.to_thread(move, file, url, unwatched, KEYS)
+
+
+async def test_what_a_short_start_leaves_behind_is_in_use(tmp_path: Path, url: str) -> None:
+    """A service that was started there once has written little, and it is told before anything moves."""
+    file = tmp_path / "store.db"
+    await filled(file)
+    store = PostgresStore(url, HandClock())
+    await store.open()
+    await store.pin("alerts", 0, b"another")
+    await store.close()
+
+    with pytest.raises(StoreError, match="its table notice is used"):
+        await asyncio.to_thread(move, file, url, unwatched, KEYS)
+
+
+async def test_the_keys_of_the_file_win(tmp_path: Path, url: str) -> None:
+    """Whoever was erased is known afterwards, although a refused start made keys of its own."""
+    file = tmp_path / "store.db"
+    await filled(file)
+
+    def stop(_part: str, _rows: int) -> None:
+        raise StopError
+
+    with pytest.raises(StopError):
+        await asyncio.to_thread(move, file, url, stop, KEYS)
+    made = await keep_key(url, "tombstone")
+    await asyncio.to_thread(move, file, url, unwatched, KEYS)
+
+    assert made != KEYS["tombstone"]
+    assert await keep_key(url, "tombstone") == KEYS["tombstone"]
+
+
+async def test_the_erased_do_not_move_without_their_key(tmp_path: Path, url: str) -> None:
+    """A file that was carried elsewhere alone would forget who was erased."""
+    file = tmp_path / "store.db"
+    store = SqliteStore(file, HandClock())
+    await store.open()
+    await store.bury(Burial((b"mark",), (), START, "command", "keep"))
+    await store.close()
+
+    with pytest.raises(StoreError, match=r"ends in \.tombstone-key"):
+        await asyncio.to_thread(move, file, url, unwatched, {})
 
 
 async def test_what_changed_on_the_way_is_found(
@@ -202,13 +247,13 @@ async def test_what_changed_on_the_way_is_found(
             postgres.run("UPDATE consent_sync.event SET body = 'other' WHERE id = 3", name)
 
     with pytest.raises(StoreError, match="in the table event"):
-        await asyncio.to_thread(move, file, url, change)
+        await asyncio.to_thread(move, file, url, change, KEYS)
 
 
 async def test_a_missing_file_is_told(tmp_path: Path, url: str) -> None:
     """Nothing is made by moving nothing."""
     with pytest.raises(StoreError, match="there is no database"):
-        await asyncio.to_thread(move, tmp_path / "none.db", url, unwatched)
+        await asyncio.to_thread(move, tmp_path / "none.db", url, unwatched, KEYS)
 
 
 async def test_people_without_a_name_are_known_again_after_the_move(
@@ -223,7 +268,7 @@ async def test_people_without_a_name_are_known_again_after_the_move(
         await source.settle(settled((await source.claim(1))[0], state=PersonState()))
     await source.forget(0, START + 1, 9)
     await source.close()
-    moved = await asyncio.to_thread(move, file, url, unwatched)
+    moved = await asyncio.to_thread(move, file, url, unwatched, KEYS)
     store = PostgresStore(url, HandClock())
     await store.open()
     await store.accept([event("new", "ada")])

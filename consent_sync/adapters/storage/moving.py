@@ -18,7 +18,7 @@ from consent_sync.adapters.storage.keys import person_key
 from consent_sync.adapters.storage.migrate import migrate as migrate_file
 from consent_sync.adapters.storage.moving_parts import PARTS, Part
 from consent_sync.adapters.storage.postgres.errors import explained
-from consent_sync.adapters.storage.postgres.migrate import migrate
+from consent_sync.adapters.storage.postgres.migrate import TOMBSTONE_KEY, migrate
 from consent_sync.adapters.storage.statements import migrations
 from consent_sync.domain.errors import StoreError
 from consent_sync.domain.identity import Subject
@@ -30,8 +30,10 @@ _Row: TypeAlias = tuple[Any, ...]
 _Target: TypeAlias = psycopg.Connection[_Row]
 
 _KEEP_KEY: Final = (
-    "INSERT INTO consent_sync.key (name, value) VALUES (%s, %s) ON CONFLICT DO NOTHING"
+    "INSERT INTO consent_sync.key (name, value) VALUES (%s, %s)"
+    " ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 )
+_BEGIN_AGAIN: Final = "empty it (DROP SCHEMA consent_sync CASCADE) and begin again"
 _PAGE: Final = 2_000
 _CACHE_KIB: Final = 16_384
 _SEQUENCES: Final = {
@@ -44,14 +46,12 @@ _SEQUENCES: Final = {
 }
 
 
-def move(
-    file: Path, url: str, progress: Progress, *, keys: Mapping[str, bytes] | None = None
-) -> dict[str, int]:
+def move(file: Path, url: str, progress: Progress, keys: Mapping[str, bytes]) -> dict[str, int]:
     """Move everything and compare it; return the rows of each part, raise StoreError.
 
     What arrived stays when it is stopped: the same call goes on behind it, unless the file has
-    been used since. The file is owned meanwhile and not changed but for its layout. `keys` are kept
-    by their names, unless there are such.
+    been used since. The file is owned meanwhile and not changed but for its layout. `keys` come
+    along, by their names: with others nobody would be known as erased.
     """
     if not file.is_file():
         raise StoreError(f"there is no database {file}")
@@ -63,10 +63,7 @@ def move(
             migrate_file(source, file, migrations())
             asyncio.run(migrate(url))
             with psycopg.connect(url, autocommit=True, prepare_threshold=None) as target:
-                moved = _Move(source, target, progress).run()
-                for name, key in (keys or {}).items():
-                    target.execute(_KEEP_KEY, (name, key))
-                return moved
+                return _Move(source, target, progress, keys).run()
     except apsw.Error as error:
         raise explain(error, file) from error
     finally:
@@ -74,10 +71,17 @@ def move(
 
 
 class _Move:
-    def __init__(self, source: apsw.Connection, target: _Target, progress: Progress) -> None:
+    def __init__(
+        self,
+        source: apsw.Connection,
+        target: _Target,
+        progress: Progress,
+        keys: Mapping[str, bytes],
+    ) -> None:
         self._source = source
         self._target = target
         self._progress = progress
+        self._keys = keys
 
     def run(self) -> dict[str, int]:
         done = self._begin()
@@ -89,22 +93,35 @@ class _Move:
 
     def _begin(self) -> bool:
         """Return whether everything has arrived before; raise StoreError when it cannot begin."""
+        [(erased,)] = self._source.execute("SELECT EXISTS (SELECT 1 FROM tombstone)").fetchall()
+        if erased and TOMBSTONE_KEY not in self._keys:
+            raise StoreError(
+                "somebody was erased, and the key by which they are known is not beside the file: "
+                "put the file that ends in .tombstone-key there, too"
+            )
         [(commits,)] = self._source.execute(
             "SELECT coalesce((SELECT value FROM tally WHERE name = ?), 0)", (COMMITS,)
         ).fetchall()
         known = self._known("source")
         if known is None:
-            for table in ("event", "person", "ledger"):
-                query = sql.SQL("SELECT EXISTS (SELECT FROM {})").format(_name(table))
-                if self._target.execute(query).fetchone() != (False,):
-                    raise StoreError("the database to move to is not empty; name an empty one")
+            self._refuse_used()
             self._note("source", str(commits), 0, 0)
         elif known[0] != str(commits):
             raise StoreError(
-                "the file has been used since the move began; empty the database to move to "
-                "(DROP SCHEMA consent_sync CASCADE) and begin again"
+                "the file has been used since the move began; the database to move to has half "
+                f"of it: {_BEGIN_AGAIN}"
             )
         return self._known("done") is not None
+
+    def _refuse_used(self) -> None:
+        """Raise StoreError when the database holds anything, if only what a short `serve` leaves."""
+        for table in dict.fromkeys(part.table for part in PARTS):
+            query = sql.SQL("SELECT EXISTS (SELECT FROM {})").format(_name(table))
+            if self._target.execute(query).fetchone() != (False,):
+                raise StoreError(
+                    f"the database to move to is not empty (its table {table} is used); name an "
+                    f"empty one, or, where nothing in it is needed, {_BEGIN_AGAIN}"
+                )
 
     def _part(self, part: Part) -> int:
         last, rows, digest = self._known(part.name) or (_text(part.begin), 0, 0)
@@ -139,7 +156,7 @@ class _Move:
             if sent != self._arrived(parts[0]):
                 raise StoreError(
                     f"what arrived in the table {table} is not what was sent: somebody else wrote "
-                    "to the database; empty it (DROP SCHEMA consent_sync CASCADE) and begin again"
+                    f"to the database; {_BEGIN_AGAIN}"
                 )
 
     def _arrived(self, part: Part) -> tuple[int, int]:
@@ -161,6 +178,9 @@ class _Move:
                     "SELECT setval({}, coalesce(max(id), 0) + 1, false) FROM {}"
                 ).format(sql.Literal(sequence), _name(table))
                 self._target.execute(query)
+            # A `serve` that was refused meanwhile has made some of its own.
+            for name, key in self._keys.items():
+                self._target.execute(_KEEP_KEY, (name, key))
             self._note("done", "", 0, 0)
         self._target.execute("ANALYZE")
 

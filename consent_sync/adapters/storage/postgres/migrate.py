@@ -20,6 +20,10 @@ from consent_sync.adapters.storage.postgres.errors import explained
 from consent_sync.adapters.storage.postgres.statements import Migration, migrations
 from consent_sync.domain.errors import StoreError
 
+FINGERPRINT_KEY: Final = "fingerprint"
+TOMBSTONE_KEY: Final = "tombstone"
+"""What the random keys are kept under."""
+
 # Long, because the steps of another replica are waited for.
 MIGRATE_SECONDS: Final = 3_600.0
 
