@@ -166,9 +166,14 @@ def database_url(value: str) -> str:
         and parts.scheme in {"postgresql", "postgres"}
         # A socket of this machine is named behind the question mark.
         and (parts.hostname or "host=" in parts.query)
+        # The library would take the rest of such a password for the host, and name it in errors.
+        and parts.netloc.count("@") < 2
     ):
         return value
-    raise ValueError("sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE")
+    raise ValueError(
+        "sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE, with %40 for @, %2F for / "
+        "and so on in the password"
+    )
 
 
 def several(value: str) -> tuple[str, ...]:
@@ -222,11 +227,18 @@ def prefix(value: str) -> str:
     return part
 
 
-def is_plain_http(value: object) -> bool:
-    """Say whether this is an address that anyone on the way can read."""
-    if not isinstance(value, str) or not value.startswith("http://"):
+def is_unencrypted(value: object) -> bool:
+    """Say whether anyone on the way to one of these addresses can read what is sent there."""
+    if isinstance(value, tuple):
+        return any(is_unencrypted(one) for one in value)
+    if not isinstance(value, str):
         return False
-    return urlsplit(value).hostname not in LOOPBACK
+    parts = _split(value)
+    if parts is None or not parts.hostname or parts.hostname in LOOPBACK:
+        return False
+    # PostgreSQL's library would encrypt where it can, and whoever stands in between says it cannot.
+    silent = parts.scheme.startswith("postgres") and "sslmode=" not in parts.query
+    return parts.scheme == "http" or silent
 
 
 def without_password(url: str) -> str:

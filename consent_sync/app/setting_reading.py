@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from consent_sync.app.setting_kinds import (
     MASK,
     ApiToken,
-    is_plain_http,
+    is_unencrypted,
     several,
     without_password,
 )
@@ -177,8 +177,8 @@ def oddities(entry: Entry, value: object) -> Iterator[SettingProblem]:
     if entry.spec.secret and any(len(one) < SHORT_SECRET for one in _secrets(value)):
         found = f"a secret shorter than {SHORT_SECRET} characters"
         yield SettingProblem(entry.variable, found, "a longer one, made by chance")
-    if is_plain_http(value):
-        expected = "https://, except on this machine: secrets travel with every call"
+    if is_unencrypted(value):
+        expected = "https://, or sslmode=verify-full for PostgreSQL, except on this machine"
         yield SettingProblem(entry.variable, "an address without encryption", expected)
 
 

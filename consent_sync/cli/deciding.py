@@ -52,10 +52,10 @@ async def _decide(
     path: str,
     of: str,
 ) -> tuple[int, int]:
-    from consent_sync.app.bootstrap import build
+    from consent_sync.cli.surroundings import built
 
     pages = [shown[at : at + MAX_DECIDED] for at in range(0, len(shown), MAX_DECIDED)]
-    application = await build(settings)
+    application = await built(settings)
     try:
         await application.store.open()
         await application.activation.remember()

@@ -23,10 +23,10 @@ async def door_of(
     """Yield the door; what goes through it is taken by the server, or at its next start."""
     from consent_sync.adapters.http import HttpWall
     from consent_sync.adapters.served_door import ServedDoor
-    from consent_sync.app.bootstrap import build
+    from consent_sync.cli.surroundings import built
     from consent_sync.services.own_door import OwnDoor
 
-    application = await build(settings)
+    application = await built(settings)
     try:
         try:
             await application.store.open()

@@ -82,10 +82,10 @@ async def _erase(
 
 async def _do(settings: "Settings", person: str, policy: DeletionPolicy, *, lift: bool) -> Done:
     from consent_sync.adapters.storage.ownership import InUseError
-    from consent_sync.app.bootstrap import build
     from consent_sync.cli.replaying import ask_server
+    from consent_sync.cli.surroundings import built
 
-    application = await build(settings)
+    application = await built(settings)
     erasure = application.erasing.erasure
     try:
         await application.store.open()

@@ -85,13 +85,12 @@ async def _look() -> dict[str, Any]:
 
 
 async def _do(word: str, to: Side | None, mapping: str | None) -> dict[str, Any]:
-    from consent_sync.app.bootstrap import build
     from consent_sync.cli.replaying import OPERATORS, ask_server
-    from consent_sync.cli.surroundings import settings_here
+    from consent_sync.cli.surroundings import built, settings_here
     from consent_sync.web.standstill import pauses_view
 
     settings = settings_here()
-    application = await build(settings)
+    application = await built(settings)
     try:
         await application.store.open()
         await application.activation.remember()

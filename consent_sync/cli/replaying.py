@@ -28,9 +28,9 @@ async def replay_all(
     settings: "Settings", numbers: Sequence[int], mapping: str | None
 ) -> tuple[list[Done], dict[int, str]]:
     """Replay these events and return what was done, and why others were not; raise CommandError."""
-    from consent_sync.app.bootstrap import build
+    from consent_sync.cli.surroundings import built
 
-    application = await build(settings)
+    application = await built(settings)
     try:
         await application.store.open()
         await application.activation.remember()

@@ -1,5 +1,6 @@
 """What a command is surrounded by: the settings, the database and the mapping files."""
 
+import dataclasses
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,7 +11,8 @@ import aiohttp
 from consent_sync.adapters.clock import SystemClock
 from consent_sync.adapters.mapping_files import MappingFolder
 from consent_sync.app.activation import last_good
-from consent_sync.app.bootstrap import platforms
+from consent_sync.app.application import Application
+from consent_sync.app.bootstrap import build, platforms, start_logs
 from consent_sync.app.database import Reader, database_file, is_shared, reader_of_database
 from consent_sync.app.inventories import Inventories
 from consent_sync.app.settings import Settings
@@ -28,6 +30,15 @@ def settings_here() -> Settings:
 def settings_in(folder: Path) -> Settings:
     """Return the settings in the `.env` file of a folder alone; raise SettingsError."""
     return Settings.from_variables({}, dotenv_in(folder))
+
+
+async def built(settings: Settings) -> Application:
+    """Return all parts of the program, none started; raise StoreError.
+
+    What they log goes to stderr and only where something is wrong: the command says the rest.
+    """
+    start_logs(dataclasses.replace(settings, log_level="error"))
+    return await build(settings)
 
 
 @asynccontextmanager

@@ -95,6 +95,7 @@ def test_every_problem_is_told_at_once() -> None:
         ("DATABASE_URL", "sqlite:///"),
         ("DATABASE_URL", "mysql://h/d"),
         ("DATABASE_URL", "postgresql:///d"),
+        ("DATABASE_URL", "postgresql://u:a@b@h/d"),
         ("DIDOMI_API_URL", "api.didomi.io/v1"),
         ("DIDOMI_API_URL", "ftp://api.didomi.io"),
         ("DIDOMI_API_URL", "https://"),
@@ -265,6 +266,7 @@ def test_password_in_the_database_address_never_shows(url: str, shown: str) -> N
         ("API_TOKENS", "ann:boss:open-sesame-1234"),
         ("API_TOKENS", "a:admin:open-sesame-1234,b:admin:open-sesame-1234"),
         ("DATABASE_URL", "postgres://u:open-sesame@h:x/d"),
+        ("DATABASE_URL", "postgres://u:open@sesame@h/d"),
         ("DIDOMI_API_URL", "https://u:open-sesame@h/"),
     ],
 )
@@ -309,6 +311,30 @@ def test_long_secrets_are_fine() -> None:
 def test_plain_http_is_for_this_machine_only(url: str, warned: bool) -> None:
     """Secrets that travel unencrypted over a network are pointed out."""
     assert bool(warnings(ACTITO_API_URL=url)) is warned
+
+
+@pytest.mark.parametrize(
+    ("url", "warned"),
+    [
+        ("postgresql://u@db.example.com/d", True),
+        ("postgresql://u@db.example.com/d?sslmode=verify-full", False),
+        ("postgresql://u@db.example.com/d?sslmode=disable", False),
+        ("postgresql://u@localhost/d", False),
+        ("postgresql:///d?host=/run/postgresql", False),
+    ],
+)
+def test_whether_a_database_elsewhere_is_reached_encrypted_has_to_be_said(
+    url: str, warned: bool
+) -> None:
+    """Everything about everybody goes that way."""
+    assert bool(warnings(DATABASE_URL=url)) is warned
+
+
+def test_alerts_without_encryption_are_pointed_out() -> None:
+    """One of several addresses is enough; it may carry a token of its receiver."""
+    urls = "https://on-call.example.com/a,http://on-call.example.com/b"
+
+    assert len(warnings(ALERT_WEBHOOK_URLS=urls, ALERT_WEBHOOK_SECRETS=SIGNING)) == 1
 
 
 def test_open_webhooks_are_warned_about() -> None:

@@ -1,11 +1,13 @@
 """`pause` and `resume`: through the server or in the database, and nothing is lost."""
 
 import asyncio
+import json
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from consent_sync.simulators.faults import Fault, FaultKind
 from tests.cli.installation import (
@@ -149,3 +151,14 @@ def test_a_stop_waits_no_longer_than_the_settings_say(own: Installation) -> None
 
     assert took < 5
     assert newsletter is False
+
+
+def test_beside_the_json_nothing_is_printed(
+    own: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the parts log is no part of an answer that a program reads, nor of the one for people."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory())
+    paused = own.run(monkeypatch, "pause", "--to", "actito", "--json")
+
+    assert [one["to"] for one in json.loads(paused.stdout)["paused"]] == ["actito"]
+    assert paused.stderr == ""

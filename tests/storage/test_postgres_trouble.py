@@ -225,6 +225,37 @@ async def test_wrong_names_are_told_without_passwords(postgres: PostgresServer) 
     assert "sesame" not in str(caught.value)
 
 
+async def test_a_server_that_cannot_encrypt_is_told_apart_from_none() -> None:
+    """Whoever asks for TLS learns that it is missing, in the words of PostgreSQL's own library."""
+
+    async def refuse_tls(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readexactly(8)
+        writer.write(b"N")
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()
+
+    server = await asyncio.start_server(refuse_tls, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    url = f"postgresql://somebody:sesame@127.0.0.1:{port}/consents?sslmode=require"
+    with pytest.raises(StoreError, match="server does not support SSL") as asked:
+        await migrate(url)
+    server.close()
+    await server.wait_closed()
+    with pytest.raises(StoreError, match="Connection refused") as gone:
+        await migrate(url)
+
+    assert "sesame" not in f"{asked.value} {gone.value}"
+
+
+async def test_an_address_with_a_wrong_parameter_is_told_unquoted() -> None:
+    """What stands where a parameter is expected may be the end of a password."""
+    with pytest.raises(StoreError, match="%3F for ") as caught:
+        await migrate("postgresql://somebody@db.example.com/consents?sesame=1")
+
+    assert "sesame" not in str(caught.value)
+
+
 async def test_a_damaged_person_stops_nobody_else(
     store: PostgresStore, url: str, postgres: PostgresServer
 ) -> None:

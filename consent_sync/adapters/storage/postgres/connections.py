@@ -122,7 +122,7 @@ async def connect(url: str) -> Connection:
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
                 return await psycopg.AsyncConnection.connect(url, context=adapters(), **_PARAMETERS)
-        except psycopg.OperationalError as error:
+        except (psycopg.OperationalError, psycopg.ProgrammingError) as error:
             raise not_connected(error) from error
 
 

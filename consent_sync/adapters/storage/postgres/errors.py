@@ -63,12 +63,19 @@ def explained() -> Iterator[None]:
         raise StoreError(f"it cannot be stored: {type(error).__name__}") from error
 
 
-def not_connected(error: psycopg.OperationalError) -> StoreError:
-    """Return why there is no connection: what the server said, which is never a password."""
-    _, refused, said = str(error).rpartition("FATAL:")
-    why = said.strip() if refused else "no answer at this address"
+def not_connected(error: psycopg.Error) -> StoreError:
+    """Return why there is no connection, in the words of server or library: never a password."""
+    if not isinstance(error, psycopg.OperationalError):
+        # What cannot be taken apart is not quoted: a password may be the reason.
+        return StoreError(
+            "CONSENT_SYNC_DATABASE_URL cannot be used: found something else than "
+            "postgresql://USER:PASSWORD@HOST/DATABASE?PARAMETER=VALUE, with %40 for @, %2F for /, "
+            "%3F for ? and so on in the password, and parameters that PostgreSQL knows"
+        )
+    why = str(error).rpartition(" failed: ")[2].removeprefix("FATAL:")
     return EnvironmentStoreError(
-        f"the database cannot be reached: {why}; check CONSENT_SYNC_DATABASE_URL and the server"
+        f"the database cannot be reached: {' '.join(why.split())}; "
+        "check CONSENT_SYNC_DATABASE_URL and the server"
     )
 
 
