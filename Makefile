@@ -13,6 +13,8 @@ DEEP_VENV := .venv-deep
 PURE_STEPS ?= 1000000
 WHOLE_STEPS ?= 10000
 MUTANTS_AT_ONCE ?= 2
+# Which version is replaced, a git revision; the last release where nothing is given.
+OLD ?=
 # Which mutations are tried, all where nothing is given: MUTANTS='consent_sync.domain.retry.*'.
 MUTANTS ?=
 # Fewer noticed mutations than this share, in percent, fail.
@@ -24,7 +26,7 @@ MAKEFLAGS += --no-print-directory
 # The stamps below depend on each other's order.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check format-check lint types floors tests check-deep mutations format bench lock clean
+.PHONY: help venv demo test check format-check lint types floors tests check-deep check-upgrade mutations format bench lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -93,7 +95,11 @@ format: venv  ## format and repair what can be repaired
 check-deep: venv  ## the long run before a release: a million steps of the rules, ten thousand of the whole
 	$(BIN)/python -m tests.deep pure $(PURE_STEPS)
 	$(BIN)/python -m tests.deep whole $(WHOLE_STEPS)
+	$(MAKE) check-upgrade
 	$(MAKE) mutations
+
+check-upgrade: venv  ## two versions side by side: an older one (OLD=revision) is replaced under load
+	$(BIN)/python -m bench.upgrade --old '$(OLD)'
 
 mutations: $(DEEP_VENV)/.deep  ## does a test notice each small change of the rules? hours, too
 	rm -rf mutants

@@ -53,7 +53,7 @@ async def run(here: Stage, seconds: float) -> Report:
     tasks = [
         asyncio.create_task(one)
         for one in (
-            _clicks(here),
+            click_on(here),
             _watch(here),
             soak_faults.trouble(here.actito, here.didomi, here.chance, here.away),
         )
@@ -67,11 +67,14 @@ async def run(here: Stage, seconds: float) -> Report:
     for outcome in await asyncio.gather(*tasks, return_exceptions=True):
         if isinstance(outcome, Exception):
             raise outcome
-    await _end(here, report, start, end)
+    await end_in_order(here, report)
+    judge_lags(report, here.crowd, here.away, start, end)
+    judge_samples(report, here.replicas[0], start, end)
     return report
 
 
-async def _end(here: Stage, report: Report, start: float, end: float) -> None:
+async def end_in_order(here: Stage, report: Report) -> None:
+    """End all faults, wait for what is left, sweep, stop, and judge what the platforms hold."""
     here.post.rough = False
     here.actito.faults.clear()
     here.didomi.faults.clear()
@@ -100,8 +103,6 @@ async def _end(here: Stage, report: Report, start: float, end: float) -> None:
         "webhooks answered with 200 that are not kept", f"{missing} of {taken:,}", kept=not missing
     )
     report.promise("webhooks without a turn", str(waiting), kept=not waiting)
-    judge_lags(report, here.crowd, here.away, start, end)
-    judge_samples(report, here.replicas[0], start, end)
 
 
 def _count(here: Stage, report: Report, open_before: int, rounds: list[int]) -> None:
@@ -109,14 +110,15 @@ def _count(here: Stage, report: Report, open_before: int, rounds: list[int]) -> 
     lives = ", ".join(f"{one.name} {one.lives - 1}" for one in here.replicas)
     calls = sum(here.actito.calls.counters.values()), sum(here.didomi.calls.counts.values())
     report.told("choices made by people", f"{clicks:,}")
-    report.told("kills", lives)
+    report.told("starts after the first", lives)
     report.told("calls to Actito, to Didomi", f"{calls[0]:,}, {calls[1]:,}")
     report.told("webhooks lost, doubled", f"{here.post.lost:,}, {here.post.doubled:,}")
     report.told("lines not at their newest choice before the sweep", str(open_before))
     report.told("people found by each sweep", ", ".join(map(str, rounds)))
 
 
-async def _clicks(here: Stage) -> None:
+async def click_on(here: Stage) -> None:
+    """Until cancelled: let people choose, on both platforms."""
     while True:
         here.crowd.click()
         await asyncio.sleep(here.chance.expovariate(CLICKS_A_SECOND))

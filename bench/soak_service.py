@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Any, Final, NamedTuple
 
 import aiohttp
 
@@ -19,6 +19,16 @@ from bench.soak_handles import open_handles
 
 _READY_SECONDS: Final = 180.0
 _COMMAND_SECONDS: Final = 600.0
+
+
+class Program(NamedTuple):
+    """The program in one version: the interpreter that has what it needs, and its folder."""
+
+    python: str
+    root: Path
+
+
+OURS: Final = Program(sys.executable, ROOT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +52,7 @@ class Replica:
     folder: Path
     variables: Mapping[str, str]
     platforms: Mapping[int, str]
+    program: Program = OURS
     lives: int = 0
     samples: list[Sample] = field(default_factory=list)
     ready: bool = False
@@ -54,13 +65,14 @@ class Replica:
         return f"http://127.0.0.1:{self._port}"
 
     @property
-    def _log(self) -> Path:
+    def log(self) -> Path:
+        """What it has written, in all its lives."""
         return self.folder / f"{self.name}.log"
 
     async def start(self) -> None:
         """Start it and return when it answers; raises RuntimeError when it does not."""
         self._port = self._port or _free_port()
-        with self._log.open("ab") as log:
+        with self.log.open("ab") as log:
             self._process = await self._run(("serve",), log, log)
         self.lives += 1
         end = time.monotonic() + _READY_SECONDS
@@ -68,7 +80,7 @@ class Replica:
             while not await _answers(http, self.address):
                 if time.monotonic() > end or self._process.returncode is not None:
                     ended = f"it ended with {self._process.returncode}"
-                    last = self._log.read_text(encoding="utf-8")[-4_000:]
+                    last = self.log.read_text(encoding="utf-8")[-4_000:]
                     raise RuntimeError(f"{self.name} does not start ({ended}):\n{last}")
                 await asyncio.sleep(0.05)
         self.ready = True
@@ -123,11 +135,11 @@ class Replica:
         ours = {f"CONSENT_SYNC_{name}": value for name, value in self.variables.items()}
         ours["CONSENT_SYNC_LISTEN"] = self.address.removeprefix("http://")
         return await asyncio.create_subprocess_exec(
-            sys.executable,
+            self.program.python,
             *("-m", "consent_sync"),
             *words,
             cwd=self.folder,
-            env={**others, **ours, "PYTHONPATH": str(ROOT)},
+            env={**others, **ours, "PYTHONPATH": str(self.program.root)},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=output,
             stderr=errors,

@@ -1,7 +1,7 @@
 """Everything that takes part in the soak: both platforms, what lies between, and the program."""
 
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +13,7 @@ from bench import soak_faults
 from bench.people import SECRET
 from bench.soak_people import MIXED, Crowd
 from bench.soak_post import Post
-from bench.soak_service import Replica
+from bench.soak_service import OURS, Program, Replica
 from consent_sync.simulators.actito import ActitoSimulator
 from consent_sync.simulators.didomi import DidomiSimulator
 
@@ -61,8 +61,15 @@ class Stage:
 
 
 @asynccontextmanager
-async def stage(folder: Path, store: str, people: int, seed: int) -> AsyncIterator[Stage]:
-    """Run both platforms, what lies between, and one replica on SQLite or two on PostgreSQL."""
+async def stage(
+    folder: Path,
+    store: str,
+    people: int,
+    seed: int,
+    names: Sequence[str] = ("first", "second"),
+    program: Program = OURS,
+) -> AsyncIterator[Stage]:
+    """Run both platforms, what lies between, and these replicas, the first alone on SQLite."""
     chance = random.Random(seed)
     async with AsyncExitStack() as stack:
         actito = ActitoSimulator(_ACTITO, rng=random.Random(seed))
@@ -81,9 +88,11 @@ async def stage(folder: Path, store: str, people: int, seed: int) -> AsyncIterat
         (folder / "mappings").mkdir()
         (folder / "mappings" / "brand-a.yaml").write_text(MAPPING, encoding="utf-8")
         variables = _variables(url, folder, didomi, actito)
-        names = ("first", "second") if store == "postgres" else ("service",)
         ports = {actito.port: "Actito", didomi.port: "Didomi"}
-        replicas = [Replica(name, folder, variables, ports) for name in names]
+        replicas = [
+            Replica(name, folder, variables, ports, program)
+            for name in (names if store == "postgres" else names[:1])
+        ]
         mixed = {str(one.profile) for one in crowd.people if one.kind == MIXED}
         post = Post(
             lambda: [one.address for one in replicas if one.ready],
