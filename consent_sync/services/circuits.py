@@ -94,7 +94,9 @@ class _Gate:
 
     def seconds_left(self) -> float:
         """Return how long it is until somebody may probe."""
-        return max(0.0, (self._until - self._clock.now()) / SECOND)
+        left = self._until - self._clock.now()
+        # A clock that was set back ends the pause instead of making it longer.
+        return left / SECOND if 0 < left <= self._pause else 0.0
 
     def enter(self) -> bool:
         """Let a call through; say whether it is the one that probes."""

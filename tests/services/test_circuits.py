@@ -226,3 +226,12 @@ async def test_trouble_of_a_probing_write_leaves_the_rights_unknown(there: Platf
 
     assert [one.writes_only for one in there.circuit.breaks()] == [True]
     assert await there.call(write=True) == "answered"
+
+
+async def test_a_clock_that_is_set_back_ends_the_pause(there: Platform) -> None:
+    """Nobody is kept waiting for as long as the clock was ahead."""
+    await there.break_down()
+    there.clock.moment -= 3600 * SECOND
+
+    assert await there.call() == "answered"
+    assert there.circuit.breaks() == ()
