@@ -3,6 +3,7 @@
 ConsentSyncError
 ├── TemporaryError      try again later
 │   ├── UnclearError    a write was sent and no clear answer came: read before repeating
+│   │   └── AlsoUnclearError  it was sent in the same call as another one, of which that is told
 │   ├── CredentialError the platform refuses our key: try again later, and tell the operator
 │   ├── ThrottledError  the platform asks for fewer calls: it works, only not so fast
 │   └── NotNowError     nothing was tried: waiting for better times costs no attempt
@@ -27,6 +28,10 @@ class TemporaryError(ConsentSyncError):
 
 class UnclearError(TemporaryError):
     """A write was sent and no clear answer came; it may have landed, or may still land."""
+
+
+class AlsoUnclearError(UnclearError):
+    """A write of many in one call; how the platform is doing is told by the first one's error."""
 
 
 class CredentialError(TemporaryError):

@@ -11,6 +11,7 @@ from typing import Final, TypeVar
 
 from consent_sync.domain.errors import (
     AbsentError,
+    AlsoUnclearError,
     CredentialError,
     NotNowError,
     PermanentError,
@@ -183,7 +184,7 @@ class Circuit:
             self._worked(mapping, gates[:-1], probes[:-1])
             settled = self._shut(mapping, gates[-1], probes[-1], error)
             raise
-        except (NotNowError, ThrottledError):
+        except (NotNowError, ThrottledError, AlsoUnclearError):
             raise
         except TemporaryError as error:
             self._left(rights, probes[1:])

@@ -8,6 +8,7 @@ import pytest
 
 from consent_sync.domain.errors import (
     AbsentError,
+    AlsoUnclearError,
     ConsentSyncError,
     CredentialError,
     NotNowError,
@@ -76,7 +77,9 @@ async def test_a_single_failure_closes_nobody_out(there: Platform) -> None:
     assert there.told == []
 
 
-@pytest.mark.parametrize("error", [ThrottledError("429"), NotNowError("no lease")])
+@pytest.mark.parametrize(
+    "error", [ThrottledError("429"), NotNowError("no lease"), AlsoUnclearError("in the same call")]
+)
 async def test_what_says_nothing_about_the_platform_does_not_count(
     there: Platform, error: ConsentSyncError
 ) -> None:

@@ -18,6 +18,7 @@ from consent_sync.adapters.actito.imports import ImportFormat, Shape, fits
 from consent_sync.adapters.actito.wire import Request
 from consent_sync.adapters.http import Answer
 from consent_sync.domain.errors import (
+    AlsoUnclearError,
     ConsentSyncError,
     NotNowError,
     TemporaryError,
@@ -264,11 +265,11 @@ def _tell(rows: list[_Row], alone: "range | frozenset[int]") -> None:
 
 
 def _fail(rows: list[_Row], error: ConsentSyncError) -> None:
-    for ahead, row in enumerate(rows):
-        if row.written.done():
-            continue
+    """Tell all that wait; a call that failed has failed once, however many were in it."""
+    for ahead, row in enumerate(row for row in rows if not row.written.done()):
         if isinstance(error, UnclearError):
-            row.written.set_exception(UnclearError(str(error)))
+            kind = AlsoUnclearError if ahead else UnclearError
+            row.written.set_exception(kind(str(error)))
         else:
             again = NotNowError(str(error), retry_after=_AGAIN_SECONDS, ahead=ahead)
             row.written.set_exception(again)

@@ -12,6 +12,7 @@ from consent_sync.adapters.actito.settings import ActitoSettings
 from consent_sync.adapters.actito.wire import Request
 from consent_sync.domain.errors import (
     AbsentError,
+    AlsoUnclearError,
     NotNowError,
     TemporaryError,
     UnclearError,
@@ -53,6 +54,18 @@ async def test_attributes_go_along_in_columns_of_their_own(
     assert [one.lines for one in actito.imports] == [3, 3]
     assert actito.world.profile(f"customerId={PEOPLE[0]}").attributes["age"] == 41
     assert actito.world.profile(f"customerId={PEOPLE[0]}").attributes["lastName"] == 'Doe; "Jane"'
+
+
+async def test_attributes_alone_go_together_too(
+    actito: ActitoSimulator, client: ActitoClient
+) -> None:
+    """They ask for no look, and change no subscription."""
+    told = await write(client, PEOPLE, change({"lastName": "Doe"}))
+
+    assert told == [""] * 6
+    assert actito.calls.counters["imports.start"] == 1
+    assert actito.world.profile(f"customerId={PEOPLE[0]}").attributes["lastName"] == "Doe"
+    assert held(actito) == [True] * 6
 
 
 @pytest.mark.parametrize(
@@ -178,11 +191,15 @@ async def test_a_refused_file_closes_this_way_for_a_while(
 async def test_an_answer_that_never_came_is_unclear_for_each(
     actito: ActitoSimulator, client: ActitoClient
 ) -> None:
-    """The import may have landed, so everybody is looked at before anything is repeated."""
+    """The import may have landed, so everybody is looked at before anything is repeated.
+
+    It was one call, so the platform has failed once.
+    """
     actito.faults.add(Fault(route="imports.start", status=502))
     told = await write(client, PEOPLE)
 
     assert all(isinstance(one, UnclearError) for one in told)
+    assert sum(not isinstance(one, AlsoUnclearError) for one in told) == 1
 
 
 async def test_an_import_without_an_end_is_unclear(
