@@ -34,7 +34,7 @@ from consent_sync.adapters.storage.memory import MemoryStore
 from consent_sync.adapters.worlds.consents import ConsentWorld
 from consent_sync.adapters.worlds.profiles import ProfileWorld
 from consent_sync.app.stage import OneMapping, Unobserved
-from consent_sync.domain.consent import Node
+from consent_sync.domain.consent import Choice, ConsentTree, Node
 from consent_sync.domain.events import ProfileMissing, ProfileReading
 from consent_sync.domain.identity import Names, Subject
 from consent_sync.domain.mapping import Line, Mapping
@@ -214,6 +214,7 @@ class House:
         self.actito = PacedActito(self.clock)
         self.actito.bulk.open = together
         self.store = MemoryStore(self.clock)
+        self.didomi = ConsentWorld(self.clock)
         self.arrived: dict[str, float] = {}
         self.optouts: set[str] = set()
         didomi, actito = DidomiReceiver(), ActitoReceiver()
@@ -222,7 +223,7 @@ class House:
         synchroniser = Synchroniser(
             mappings=mappings,
             profiles=self.actito,
-            consents=ConsentWorld(self.clock),
+            consents=self.didomi,
             store=self.store,
             didomi=didomi,
             actito=actito,
@@ -250,6 +251,11 @@ class House:
     async def receives(self, person: str, kind: str) -> None:
         """Take in an opt-out, an opt-in, or a change of attributes."""
         now = asyncio.get_running_loop().time()
+        if kind != "attributes":
+            # An agreement that has to wait is looked for again where it was given.
+            choice = Choice.GRANTED if kind == "opt-in" else Choice.DENIED
+            tree = ConsentTree({Node(channel="email"): choice}, {})
+            self.didomi.user(person, "gdpr").take(tree, self.clock.now())
         made = (_EPOCH + timedelta(microseconds=self.clock.now())).isoformat()
         channels = [{"id": "email", "enabled": kind == "opt-in"}]
         entity = {

@@ -117,7 +117,7 @@ class HttpWall:
 
         TemporaryError: not sent, held back, redirected, or a read without a clear answer.
         ThrottledError: 429.
-        UnclearError: a write without one. CredentialError: 401, 403. PermanentError: other 4xx.
+        UnclearError: a write without one. CredentialError: 401, 402, 403, 407. PermanentError: other 4xx.
         """
         all_headers = {"Accept": "application/json", "User-Agent": "consent-sync"}
         if body is not None:
@@ -190,7 +190,9 @@ def refusal(answer: Answer, name: str, *, write: bool) -> ConsentSyncError:
         kind = UnclearError if write else TemporaryError
         wait = retry_after(answer.headers)
         return kind(f"{name}: the platform failed ({status})", retry_after=wait)
-    if status in (401, 403):
+    # An account that is not paid for and a proxy that wants to know us say nothing about what was
+    # sent either: a person has to act, and nobody's choice is given up meanwhile.
+    if status in (401, 402, 403, 407):
         return CredentialError(f"{name}: the platform refuses our credentials ({status})")
     if status < 400:
         # A gateway's or a wrong address's doing: it says nothing about what was sent.
