@@ -26,7 +26,7 @@ MAKEFLAGS += --no-print-directory
 # The stamps below depend on each other's order.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check format-check lint types floors tests check-deep check-upgrade mutations format bench lock clean
+.PHONY: help venv demo test check format-check lint types floors tests check-deep check-upgrade check-postgres mutations format bench lock clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -100,6 +100,10 @@ check-deep: venv  ## the long run before a release: a million steps of the rules
 
 check-upgrade: venv  ## two versions side by side: an older one (OLD=revision) is replaced under load
 	$(BIN)/python -m bench.upgrade --old '$(OLD)'
+
+check-postgres: venv  ## the store on an older PostgreSQL: 16, or the release in the folder POSTGRES_BIN
+	PGSERVER_POSTGRES_VERSION=16 $(BIN)/python -m pytest -q tests/contracts tests/storage tests/side_by_side \
+		tests/system/test_replicas.py tests/system/test_backup.py
 
 mutations: $(DEEP_VENV)/.deep  ## does a test notice each small change of the rules? hours, too
 	rm -rf mutants

