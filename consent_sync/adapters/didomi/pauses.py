@@ -8,8 +8,8 @@ import re
 from collections.abc import Mapping
 from enum import StrEnum
 
-from consent_sync.adapters.http import retry_after
-from consent_sync.domain.errors import TemporaryError
+from consent_sync.adapters.http import MAX_RETRY_AFTER_SECONDS, retry_after
+from consent_sync.domain.errors import NotNowError
 from consent_sync.domain.moments import SECOND, Micros
 from consent_sync.ports.clock import Clock
 
@@ -34,11 +34,15 @@ class Pauses:
         self._until: dict[Lane, Micros] = {}
 
     async def wait(self, lane: Lane) -> None:
-        """Return when calls may go out; raise TemporaryError when that takes more than 15 seconds."""
+        """Return when calls may go out; raise NotNowError when that takes more than 15 seconds."""
         patience = MAX_WAIT_SECONDS
         while (rest := (self._until.get(lane, 0) - self._clock.now()) / SECOND) > 0:
+            if rest > MAX_RETRY_AFTER_SECONDS:
+                # Nobody is held for longer than that: the clock was set back.
+                del self._until[lane]
+                return
             if rest > patience:
-                raise TemporaryError("Didomi asked us to wait", retry_after=rest)
+                raise NotNowError("Didomi asked us to wait", retry_after=rest)
             patience -= rest
             await self._clock.sleep(rest)
 

@@ -46,7 +46,7 @@ class DidomiSession:
         self._lock = asyncio.Lock()
         self._token = ""
         self._renew_at: Micros = 0
-        self._refused_until: Micros = 0
+        self._refused_at: Micros = -REFUSAL_REMEMBERED
 
     async def token(self, refused: str = "") -> str:
         """Return a token that is not `refused`; raise CredentialError when the key is not accepted."""
@@ -57,7 +57,8 @@ class DidomiSession:
 
     async def _open(self) -> None:
         asked_at = self._clock.now()
-        if asked_at < self._refused_until:
+        # A clock that was set back makes nothing last longer.
+        if 0 <= asked_at - self._refused_at < REFUSAL_REMEMBERED:
             raise _wrong_key()
         await self._pauses.wait(Lane.OTHER)
         key, secret = self._settings.api_key, self._settings.api_secret
@@ -78,7 +79,7 @@ class DidomiSession:
         self._pauses.heed(Lane.OTHER, answer.headers)
         if answer.status in (400, 401):
             self._token = ""
-            self._refused_until = asked_at + REFUSAL_REMEMBERED
+            self._refused_at = asked_at
             raise _wrong_key()
         token = json_object(answer, write=False).get("access_token")
         if not isinstance(token, str) or not _fits_a_header(token):

@@ -6,7 +6,7 @@ import pytest
 from pydantic import JsonValue
 
 from consent_sync.adapters.didomi.session import DidomiSettings
-from consent_sync.domain.errors import CredentialError, TemporaryError
+from consent_sync.domain.errors import CredentialError, NotNowError, TemporaryError
 from consent_sync.domain.events import UserMissing
 from consent_sync.simulators.didomi import DEFAULT_API_SECRET
 from consent_sync.simulators.faults import Fault, FaultKind
@@ -86,6 +86,17 @@ async def test_a_refused_key_is_not_tried_at_once_again() -> None:
         assert scene.asked("sessions") == 2
 
 
+async def test_a_refusal_lasts_no_longer_when_the_clock_is_set_back() -> None:
+    """A key that was put right works at once."""
+    async with stage() as scene:
+        scene.didomi.faults.add(Fault(route="sessions", status=401))
+        with pytest.raises(CredentialError):
+            await scene.client.check()
+        scene.clock.advance(-86_400)
+
+        await scene.client.check()
+
+
 async def test_the_secret_is_never_shown() -> None:
     """Settings that end up in a log line do not carry the secret along."""
     assert DEFAULT_API_SECRET not in repr(DidomiSettings("https://x", "key", DEFAULT_API_SECRET))
@@ -147,15 +158,31 @@ async def test_a_throttled_consents_call_holds_back_all_of_them() -> None:
 
 
 async def test_a_long_pause_is_handed_on() -> None:
-    """A pause longer than a window is not slept through; the caller learns how long it lasts."""
+    """A pause longer than a window is not slept through; the caller learns how long it lasts.
+
+    Nothing was tried, so it is no attempt of anybody and says nothing new about the platform.
+    """
     async with stage() as scene:
         scene.didomi.faults.add(Fault(route="consents.users", status=503, retry_after=120))
-        for _ in range(2):
-            with pytest.raises(TemporaryError) as caught:
-                await read(scene)
-            assert caught.value.retry_after == 120
+        with pytest.raises(TemporaryError) as caught:
+            await read(scene)
+        with pytest.raises(NotNowError) as later:
+            await read(scene)
 
+        assert (caught.value.retry_after, later.value.retry_after) == (120, 120)
         assert scene.asked("consents.users.query") == 1
+        assert scene.clock.naps == []
+
+
+async def test_a_pause_ends_when_the_clock_is_set_back() -> None:
+    """Nobody waits until the clock has caught up."""
+    async with stage() as scene:
+        scene.didomi.faults.add(Fault(route="consents.users", status=503, retry_after=120))
+        with pytest.raises(TemporaryError):
+            await read(scene)
+        scene.clock.advance(-86_400)
+        await read(scene)
+
         assert scene.clock.naps == []
 
 
