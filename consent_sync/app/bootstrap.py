@@ -123,7 +123,7 @@ async def build(
         connector=aiohttp.TCPConnector(limit=100, ttl_dns_cache=60, keepalive_timeout=4),
         cookie_jar=aiohttp.DummyCookieJar(),
     )
-    standstill = Standstill(store, Pauses(store, clock), metrics)
+    standstill = Standstill(store, Pauses(store, clock), metrics, clock)
     quota = quota_of(store)
     actito, didomi = platforms(
         settings, session, clock, observer.call, quota, standstill.told, store

@@ -14,7 +14,8 @@ from consent_sync.adapters.metrics import Metrics
 from consent_sync.domain.alerts import Trouble
 from consent_sync.domain.errors import StoreError
 from consent_sync.domain.identity import Side
-from consent_sync.domain.moments import MINUTE, Micros
+from consent_sync.domain.moments import MINUTE, SECOND, Micros
+from consent_sync.ports.clock import Clock
 from consent_sync.ports.store import Store
 from consent_sync.services.alert_conditions import Condition, Facts
 from consent_sync.services.circuits import Break, BreakChange, Cause
@@ -40,8 +41,10 @@ _log = structlog.get_logger(__name__)
 class Standstill:
     """Tells what stands still, and calls whoever waited. `begin` once, then `run` until cancelled."""
 
-    def __init__(self, store: Store, pauses: Pauses, metrics: Metrics) -> None:
+    def __init__(self, store: Store, pauses: Pauses, metrics: Metrics, clock: Clock) -> None:
         self._store = store
+        self._clock = clock
+        self._seen_at: Micros = 0
         self._metrics = metrics
         self._bell = asyncio.Event()
         self._told: frozenset[Pause] = frozenset()
@@ -105,12 +108,20 @@ class Standstill:
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_SECONDS):
                     await self._bell.wait()
+            self._watch_clock()
             try:
                 await self._go_on()
             except StoreError:
                 # What could not be read or written now is tried again after a pause.
                 await asyncio.sleep(LOOK_SECONDS)
                 self._bell.set()
+
+    def _watch_clock(self) -> None:
+        """Call whoever waits when the clock was set back: their moments are too far away now."""
+        before, self._seen_at = self._seen_at, self._clock.now()
+        if self._seen_at < before - SECOND:
+            _log.warning("clock_set_back", seconds=(before - self._seen_at) // SECOND)
+            self._bell.set()
 
     async def _go_on(self) -> None:
         await self.look()

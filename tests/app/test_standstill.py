@@ -39,10 +39,11 @@ class Place:
     """A store with somebody who waits, and what watches over it."""
 
     def __init__(self) -> None:
-        self.store = Shaky(StandingClock())
+        self.clock = StandingClock()
+        self.store = Shaky(self.clock)
         self.metrics = Metrics("0.0.0")
         self.pauses = Pauses(self.store, StandingClock())
-        self.still = Standstill(self.store, self.pauses, self.metrics)
+        self.still = Standstill(self.store, self.pauses, self.metrics, self.clock)
 
     async def let_ada_wait(self) -> None:
         new = NewEvent(
@@ -117,6 +118,17 @@ async def test_a_platform_that_works_again_calls_whoever_waited(
     assert place.value(f"consent_sync_not_called{{{labels}}} 0.0")
     assert "platform_called_again" in told
     assert ("credentials_refused" in told) is (cause is Cause.CREDENTIALS)
+
+
+async def test_a_clock_that_is_set_back_calls_whoever_waited(place: Place) -> None:
+    """Else a refusal would wait for as long as the clock was ahead."""
+    await place.let_ada_wait()
+    async with place.running():
+        await asyncio.sleep(0.03)
+        place.clock.moment -= 24 * HOUR
+        came = await place.ada_comes()
+
+    assert came
 
 
 async def test_what_another_replica_resumes_is_noticed_and_calls_whoever_waited(

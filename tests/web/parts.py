@@ -57,7 +57,9 @@ class House:
     def __post_init__(self) -> None:
         self.store = MemoryStore(self.clock)
         self.metrics = Metrics("0.0.0")
-        self.standstill = Standstill(self.store, Pauses(self.store, self.clock), self.metrics)
+        self.standstill = Standstill(
+            self.store, Pauses(self.store, self.clock), self.metrics, self.clock
+        )
         self.didomi = DidomiReceiver()
         self.standing = Standing((MappingStanding("brand-a", "brand-a.yaml", "v1", True),))
 
