@@ -24,7 +24,7 @@ class _Batches:
 
 def _flusher(batches: _Batches, expected: int, patience_seconds: float) -> Flusher[int, int]:
     return Flusher(
-        batches.write, expected=lambda: expected, patience_seconds=patience_seconds, batch_jobs=4
+        batches.write, expected=lambda _: expected, patience_seconds=patience_seconds, batch_jobs=4
     )
 
 
@@ -109,4 +109,41 @@ async def test_what_comes_after_a_wait_is_written_as_ever() -> None:
         await asyncio.gather(flusher.submit(2, 1), flusher.submit(3, 1))
 
     assert batches.written == [[1], [2, 3]]
+    await flusher.stop()
+
+
+async def test_who_was_under_way_before_is_expected_again() -> None:
+    """How many were written or came meanwhile is told to whoever says how many to wait for."""
+    told: list[int] = []
+    gate = asyncio.Event()
+
+    async def write(numbers: Sequence[int]) -> list[int | StoreError]:
+        await gate.wait()
+        return list(numbers)
+
+    def expected(last_round: int) -> int:
+        told.append(last_round)
+        return 0
+
+    flusher: Flusher[int, int] = Flusher(write, expected=expected)
+    flusher.start()
+    first = flusher.submit(1, 1)
+    await asyncio.sleep(0)
+    later = [flusher.submit(number, 1) for number in range(4)]
+    gate.set()
+    await asyncio.gather(first, *later)
+
+    assert told == [0, 5]
+    await flusher.stop()
+
+
+async def test_more_than_one_batch_is_worth_goes_in_two_halves() -> None:
+    """One half is written while the other half is being read; nobody who is there is left out."""
+    batches = _Batches()
+    flusher: Flusher[int, int] = Flusher(batches.write, halve_above=8)
+    flusher.start()
+    await asyncio.gather(*(flusher.submit(number, 1) for number in range(40)))
+    await asyncio.gather(*(flusher.submit(number, 1) for number in range(12)))
+
+    assert [len(written) for written in batches.written] == [8, 20, 12, 8, 4]
     await flusher.stop()

@@ -30,7 +30,9 @@ class Flusher(Generic[Argument, Result]):
 
     `write` stores all or nothing and returns a result, or an error, for each; when it raises
     StoreError the batch is tried one by one, unless the database as a whole is the reason. A batch
-    of fewer than `expected()` waits for more, at most `patience_seconds`.
+    of fewer than `expected` waits for more, at most `patience_seconds`; it is told how many jobs
+    were written in the last round or came meanwhile. Of what is queued, more than `halve_above` and
+    more than half of the last round stays for the next batch, so that both sides always have work.
     """
 
     def __init__(
@@ -41,8 +43,9 @@ class Flusher(Generic[Argument, Result]):
         batch_bytes: int = 8 * 1024 * 1024,
         queue_jobs: int = 10_000,
         queue_bytes: int = 64 * 1024 * 1024,
-        expected: Callable[[], int] = lambda: 0,
+        expected: Callable[[int], int] = lambda _: 0,
         patience_seconds: float = 0.0,
+        halve_above: int = 512,
     ) -> None:
         self._write = write
         self._batch_jobs = batch_jobs
@@ -51,6 +54,8 @@ class Flusher(Generic[Argument, Result]):
         self._queue_bytes = queue_bytes
         self._expected = expected
         self._patience_seconds = patience_seconds
+        self._halve_above = halve_above
+        self._last_round = 0
         # How long the queue has to be before the bell rings.
         self._awaited = 1
         self._queue: deque[_Job[Argument, Result]] = deque()
@@ -96,11 +101,13 @@ class Flusher(Generic[Argument, Result]):
                 await self._bell.wait()
                 continue
             await self._gather()
-            await self._flush(self._take())
+            batch = self._take()
+            await self._flush(batch)
+            self._last_round = len(batch) + len(self._queue)
 
     async def _gather(self) -> None:
         """Wait a moment where more than what is queued is expected: a commit costs what it costs."""
-        expected = min(self._expected(), self._batch_jobs)
+        expected = min(self._expected(self._last_round), self._batch_jobs)
         if self._stopping or len(self._queue) >= expected:
             return
         self._awaited = expected
@@ -113,7 +120,8 @@ class Flusher(Generic[Argument, Result]):
     def _take(self) -> list[_Job[Argument, Result]]:
         batch: list[_Job[Argument, Result]] = []
         size = 0
-        while self._queue and len(batch) < self._batch_jobs and size < self._batch_bytes:
+        most = min(self._batch_jobs, max(self._halve_above, self._last_round // 2))
+        while self._queue and len(batch) < most and size < self._batch_bytes:
             batch.append(self._queue.popleft())
             size += batch[-1].size
         self._bytes -= size
