@@ -97,6 +97,12 @@ class Pauses:
 
 
 def pauses_in(body: bytes) -> tuple[Pause, ...]:
-    """Return the pauses that a notice tells."""
-    found = json.loads(body) if body else []
-    return tuple(Pause(**{**one, "side": Side(one["side"])}) for one in found)
+    """Return the pauses that a notice tells; raise StoreError where it holds anything else."""
+    try:
+        found = json.loads(body) if body else []
+        return tuple(Pause(**{**one, "side": Side(one["side"])}) for one in found)
+    except (ValueError, TypeError, KeyError) as error:
+        raise StoreError(
+            f"the pauses in the database cannot be read ({type(error).__name__}): "
+            "a newer version of the program wrote them"
+        ) from error

@@ -1,10 +1,7 @@
 """Every layout that programs still work with stays as they know it, whatever comes on top of it."""
 
 import asyncio
-import hashlib
-import json
 from collections.abc import Iterator
-from importlib.resources import files
 from typing import Final
 
 import psycopg
@@ -18,7 +15,6 @@ from consent_sync.adapters.storage.postgres.store import PostgresStore
 from consent_sync.domain.errors import StoreError
 from tests.contracts.store_kit import event
 from tests.postgres import PostgresServer, name_of
-from tests.side_by_side.values import HELD
 
 WRITING: Final = ("accept", "announce", "claim", "settle")
 """The functions without which no program can take anything in or write to a platform."""
@@ -42,12 +38,6 @@ FROM pg_index JOIN pg_class ON pg_class.oid = indrelid
 WHERE relnamespace = 'consent_sync'::regnamespace AND indisunique
 """
 """What programs call, read and write: its name, its form, and whether it can be left out."""
-
-EDITED: Final = """
-Databases have taken these steps already, and programs of older versions count on what they left: a
-step is never edited. Put the change into a further step, and its digest into
-tests/side_by_side/held/steps.json, which lists every step there is.
-"""
 
 CHANGED: Final = """
 Programs of an older layout that this one says it works with call, read or write what has changed.
@@ -80,27 +70,6 @@ async def layouts(url: str, postgres: PostgresServer) -> dict[int, Catalogue]:
         rows = postgres.run(CATALOGUE, name_of(url))
         found[number] = {name: (form, may_miss) for name, form, may_miss in rows}
     return found
-
-
-@pytest.mark.parametrize("store", ["postgres", "sqlite"])
-def test_no_step_that_databases_have_taken_is_edited(store: str) -> None:
-    """Where the old text has been taken, the new one never is."""
-    held = json.loads((HELD / "steps.json").read_text(encoding="utf-8"))[store]
-    folder = files("consent_sync.adapters.storage").joinpath("sql", store)
-    found = {
-        one.name: hashlib.sha256(one.read_bytes()).hexdigest()
-        for one in folder.iterdir()
-        if one.name[0].isdigit()
-    }
-
-    assert found == held, EDITED
-
-
-def test_what_was_ruled_out_stays_so() -> None:
-    """Programs look at the newest step only to know whether they may go on."""
-    works_with = [step.works_with for step in migrations()]
-
-    assert works_with == sorted(works_with), CHANGED
 
 
 async def test_what_older_programs_call_and_read_stays(layouts: dict[int, Catalogue]) -> None:
