@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -12,6 +12,8 @@ from consent_sync.cli.output import AS_JSON, counted, print_json, say
 
 if TYPE_CHECKING:
     from consent_sync.app.settings import Settings
+
+_AGAIN: Final = "the same command goes on from here"
 
 
 def command(
@@ -39,6 +41,7 @@ def command(
 
 
 def _move(source: str, target: str, *, as_json: bool) -> None:
+    from consent_sync.adapters.storage.group_commit import EnvironmentStoreError
     from consent_sync.adapters.storage.moving import move
     from consent_sync.app.database import keys_beside
 
@@ -50,7 +53,9 @@ def _move(source: str, target: str, *, as_json: bool) -> None:
     try:
         moved = move(file, target, _show_progress, keys_beside(file))
     except KeyboardInterrupt:
-        raise CommandError("stopped; the same command goes on from here") from None
+        raise CommandError(f"stopped; {_AGAIN}") from None
+    except EnvironmentStoreError as error:
+        raise CommandError(f"{error}; {_AGAIN}") from None
     if sys.stderr.isatty():
         sys.stderr.write("\n")
     if as_json:

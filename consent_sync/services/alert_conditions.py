@@ -97,7 +97,8 @@ def _dead_letters(facts: Facts) -> Sequence[Trouble] | None:
         return None
     if not facts.status.failed:
         return ()
-    return [Trouble("", f"{facts.status.failed} dead letters wait for a person")]
+    waiting = _counted(facts.status.failed, "dead letter waits", "dead letters wait")
+    return [Trouble("", f"{waiting} for a person")]
 
 
 def _drift_found(facts: Facts) -> Sequence[Trouble] | None:
@@ -105,14 +106,21 @@ def _drift_found(facts: Facts) -> Sequence[Trouble] | None:
         return None
     if not facts.differing:
         return ()
-    return [Trouble("", f"the last whole sweep found {facts.differing} people to differ")]
+    found = _counted(facts.differing, "person who differs", "people who differ")
+    return [Trouble("", f"the last whole sweep found {found}")]
 
 
 def _mapping_invalid(facts: Facts) -> Sequence[Trouble]:
     return [
-        Trouble(file, f"found {count} wrong; the file is not in force as it stands")
+        Trouble(
+            file, f"{_counted(count, 'problem', 'problems')}; the file is not in force as it stands"
+        )
         for file, count in sorted(facts.problems.items())
     ]
+
+
+def _counted(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
 
 
 def _span(micros: Micros) -> str:

@@ -31,7 +31,7 @@ class MetricsPage:
             async with asyncio.timeout(STATUS_SECONDS):
                 status = await self.ledger.status()
         except (StoreError, TimeoutError) as error:
-            _log.warning("store_status_unavailable", error=str(error))
+            _log.warning("store_status_unavailable", error=str(error) or "no answer in time")
             status = None
         self.metrics.store(status, self.clock.now())
         return web.Response(body=self.metrics.text(), headers={"Content-Type": CONTENT_TYPE})

@@ -114,6 +114,20 @@ def test_a_database_is_migrated_once(place: Installation, monkeypatch: pytest.Mo
     assert "Nothing to do" in second.stdout
 
 
+def test_a_move_that_broke_off_says_how_to_go_on(
+    place: Installation, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Whoever sees it fail must not think that everything is lost, or has to begin anew."""
+    place.run(monkeypatch, "migrate")
+    target = f"postgresql:///consent?host={tmp_path}"
+    broken = place.run(
+        monkeypatch, "migrate", "--from", f"sqlite:///{place.database}", "--to", target
+    )
+
+    assert broken.exit_code == 1
+    assert "the same command goes on from here" in broken.stderr
+
+
 def test_a_reader_that_leaves_early_is_no_error() -> None:
     """A pipe that is closed, as `head` does, ends the command without a traceback."""
     words = ("simulate", "actito", "--list-switches")

@@ -173,6 +173,24 @@ def test_selectors_find_their_pods() -> None:
     assert [s for s in selectors if not any(s.items() <= labels.items() for labels in pods)] == []
 
 
+def test_webhooks_are_taken_until_nobody_leads_them_here() -> None:
+    """A pod that goes answers some seconds more, and has time for that and for its end."""
+    [[pod, container]] = [
+        (pod, container) for pod, container in containers() if "--intake-only" in container["args"]
+    ]
+    [word, seconds] = container["lifecycle"]["preStop"]["exec"]["command"]
+
+    assert word == "sleep"
+    assert 5 <= int(seconds) <= pod["terminationGracePeriodSeconds"] - 45
+
+
+def test_logs_of_containers_have_a_bound() -> None:
+    """Nobody is woken by a disk that logs have filled."""
+    [compose] = documents(DEPLOY / "compose.yaml")
+
+    assert {one["logging"]["options"]["max-size"] for one in compose["services"].values()}
+
+
 def test_turns_have_time_to_end() -> None:
     """Whoever stops the process waits longer than the process does."""
     [compose] = documents(DEPLOY / "compose.yaml")

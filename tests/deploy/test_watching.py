@@ -72,6 +72,14 @@ def test_every_rule_tells_what_to_do() -> None:
     assert all(set(rule["annotations"]) == {"summary", "description"} for rule in rules)
 
 
+def test_the_page_about_alerts_knows_every_rule() -> None:
+    """Whoever is woken by one finds a row that says what to do, and no row is about none."""
+    page = (DEPLOY.parent / "docs/how-to/be-alerted.md").read_text("utf-8")
+    rules = [rule["alert"] for rule in documents(RULES)[0]["groups"][0]["rules"]]
+
+    assert re.findall(r"(?m)^\| `(ConsentSync\w+)` \|", page) == rules
+
+
 def test_prometheus_takes_the_rules() -> None:
     """Its own tool finds nothing wrong."""
     assert "SUCCESS" in judged_by("promtool", "check", "rules", RULES)

@@ -115,7 +115,7 @@ def test_drift() -> None:
     assert found("drift_found") is None
     assert found("drift_found", differing=0) == []
     assert found("drift_found", differing=2) == [
-        Trouble("", "the last whole sweep found 2 people to differ")
+        Trouble("", "the last whole sweep found 2 people who differ")
     ]
 
 
@@ -123,8 +123,8 @@ def test_wrong_files() -> None:
     """Each file has an alert of its own."""
     assert found("mapping_invalid") == []
     assert found("mapping_invalid", problems={"b.yaml": 1, "a.yaml": 2}) == [
-        Trouble("a.yaml", "found 2 wrong; the file is not in force as it stands"),
-        Trouble("b.yaml", "found 1 wrong; the file is not in force as it stands"),
+        Trouble("a.yaml", "2 problems; the file is not in force as it stands"),
+        Trouble("b.yaml", "1 problem; the file is not in force as it stands"),
     ]
 
 
