@@ -151,7 +151,7 @@ async def build(
         clock=clock,
         chance=SystemChance(),
         rules=rules,
-        retry=retry_of(settings),
+        retry=retry_of(settings, started_at=clock.now()),
         index=index,
         observer=observer,
         departures=departures_of(settings, mappings),

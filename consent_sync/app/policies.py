@@ -49,12 +49,14 @@ def departures_of(settings: Settings, mappings: MappingSource) -> Departures:
     )
 
 
-def retry_of(settings: Settings) -> RetryPolicy:
-    """Return how calls are tried again."""
+def retry_of(settings: Settings, *, started_at: Micros = 0) -> RetryPolicy:
+    """Return how calls are tried again; in the first hour after a start nothing is given up."""
+    give_up_after = round(settings.retry_give_up_hours * HOUR)
     return RetryPolicy(
         first_delay=_micros(settings.retry_first_delay_seconds),
         max_delay=_micros(settings.retry_max_delay_seconds),
-        give_up_after=round(settings.retry_give_up_hours * HOUR),
+        give_up_after=give_up_after,
+        not_before=started_at + min(HOUR, give_up_after),
     )
 
 

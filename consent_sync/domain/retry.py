@@ -8,11 +8,15 @@ from consent_sync.domain.moments import HOUR, MINUTE, SECOND, Micros
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """Exponential waiting between `first_delay` and `max_delay`, given up after `give_up_after`."""
+    """Exponential waiting between `first_delay` and `max_delay`, given up after `give_up_after`.
+
+    Nothing is given up before the moment `not_before`: while nobody worked, nothing was tried.
+    """
 
     first_delay: Micros = SECOND
     max_delay: Micros = 900 * SECOND
     give_up_after: Micros = 72 * HOUR
+    not_before: Micros = 0
 
 
 _UNSAID_SECONDS: Final = 60.0
@@ -34,7 +38,7 @@ def next_attempt(
     is spread over its upper half by `fraction` (0 to 1), so that many do not come back together;
     a platform's own wish is honoured where it is longer.
     """
-    if now - first_failed_at >= policy.give_up_after:
+    if now - first_failed_at >= policy.give_up_after and now >= policy.not_before:
         return None
     doubled = policy.first_delay << min(max(attempts - 1, 0), 40)
     delay = min(doubled, policy.max_delay)

@@ -59,6 +59,21 @@ def test_the_three_days_begin_with_the_first_failure(now: int, again: bool) -> N
     assert due_at is None or isinstance(due_at, int)
 
 
+@pytest.mark.parametrize(("now", "again"), [(101 * HOUR - 1, True), (101 * HOUR, False)])
+def test_nothing_is_given_up_right_after_a_standstill(now: int, again: bool) -> None:
+    """Days in which nobody tried do not count as days of trying."""
+    due_at = next_attempt(
+        RetryPolicy(not_before=101 * HOUR),
+        attempts=9,
+        first_failed_at=0,
+        now=now,
+        fraction=0.5,
+        retry_after_seconds=None,
+    )
+
+    assert (due_at is not None) is again
+
+
 @pytest.mark.parametrize(
     ("asked", "ahead", "urgent", "fraction", "seconds"),
     [
