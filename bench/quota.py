@@ -199,7 +199,8 @@ class _Ferry:
 
     def room(self) -> int:
         """Return how many more may wait."""
-        return self._actito.bulk.room()
+        room, beside = self._actito.bulk.room(), self._actito.pacing.room_beside()
+        return room if beside is None else min(room, beside)
 
     def waiting(self) -> int:
         """Return how many do."""

@@ -16,7 +16,14 @@ _AFTER_TROUBLE_SECONDS: Final = 0.5
 _LONGEST_PAUSE_SECONDS: Final = 300.0
 _RELEASE_SECONDS: Final = 5.0
 _REMEMBERED_FAILURES: Final = 1_000
-_TOGETHER_AT_ONCE: Final = 500
+_TOGETHER_AT_ONCE: Final = 32
+"""How many opt-outs that may be written together are on their way there at the same time.
+
+Few, because one that turns out to be written alone stands in the line for a call before others.
+"""
+
+_TOGETHER_SECONDS: Final = 0.02
+"""How soon it is looked how many of them have got there."""
 
 
 class Together(Protocol):
@@ -55,6 +62,9 @@ class Worker:
         self._pace = room
         self._writing = together
         self._running: set[asyncio.Task[None]] = set()
+        # Those that were taken to be written together, and whether there may be more such.
+        self._extra: set[asyncio.Task[None]] = set()
+        self._eager = False
         self._resting: set[asyncio.Task[None]] = set()
         self._failures: dict[Subject, int] = {}
         self._room = asyncio.Event()
@@ -71,7 +81,9 @@ class Worker:
                 self._begin(turns)
                 more = self._more()
                 others = await self._claim(more, hurried=True) if more > 0 else ()
-                self._begin(others)
+                if more > 0:
+                    self._eager = len(others) == more
+                self._begin(others, extra=True)
                 if not turns and not others:
                     await self._rest(full=free <= 0)
         finally:
@@ -94,21 +106,31 @@ class Worker:
     def _free(self) -> int:
         room = self._pace()
         most = self._concurrency if room is None else min(self._concurrency, room)
-        return most - self._at_work()
+        return most - self._at_work() + self._on_their_way()
 
     def _more(self) -> int:
         """Return how many more opt-outs may be taken because they are written together."""
         room = 0 if self._writing is None else self._writing.room()
-        return min(room - self._at_work(), _TOGETHER_AT_ONCE)
+        return min(room, _TOGETHER_AT_ONCE) - self._on_their_way()
 
     def _at_work(self) -> int:
         waiting = 0 if self._writing is None else self._writing.waiting()
         return len(self._running) - waiting
 
-    def _begin(self, turns: Iterable[Turn]) -> None:
+    def _on_their_way(self) -> int:
+        """Return how many that were taken to be written together do not wait there, at least.
+
+        They take nobody's place among those that the pace has work for, so all get their share.
+        """
+        waiting = 0 if self._writing is None else self._writing.waiting()
+        return max(0, len(self._extra) - waiting)
+
+    def _begin(self, turns: Iterable[Turn], *, extra: bool = False) -> None:
         for turn in turns:
             task = asyncio.create_task(self._take(turn))
             self._running.add(task)
+            if extra:
+                self._extra.add(task)
             task.add_done_callback(self._ended)
 
     async def _claim(self, free: int, *, hurried: bool = False) -> tuple[Turn, ...]:
@@ -120,14 +142,16 @@ class Worker:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
+        self._extra.discard(task)
         self._room.set()
 
     async def _rest(self, *, full: bool) -> None:
         if full:
             # Not by waiting for each of the tasks: with hundreds under way that costs more.
             self._room.clear()
+            eager = self._eager and self._on_their_way() > 0
             with suppress(TimeoutError):
-                async with asyncio.timeout(_IDLE_SECONDS):
+                async with asyncio.timeout(_TOGETHER_SECONDS if eager else _IDLE_SECONDS):
                     await self._room.wait()
             return
         try:

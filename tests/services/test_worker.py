@@ -2,125 +2,29 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from collections.abc import Mapping as MappingView
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from consent_sync.adapters.storage.memory import MemoryStore
 from consent_sync.domain.consent import Choice
 from consent_sync.domain.errors import StoreError
-from consent_sync.domain.events import DidomiItem, ProfileHint, ProfileMissing, ProfileReading
-from consent_sync.domain.identity import Names, Side, Subject, unresolved_person
+from consent_sync.domain.events import ProfileHint, ProfileMissing, ProfileReading
+from consent_sync.domain.identity import Names, Subject, unresolved_person
 from consent_sync.domain.ledger import Write
 from consent_sync.domain.mapping import Mapping
-from consent_sync.domain.retry import RetryPolicy
-from consent_sync.domain.rules import Rules
-from consent_sync.domain.urgency import Urgency
-from consent_sync.ports.store import NewEvent, Settlement, Sight, Turn
+from consent_sync.ports.store import Settlement, Sight, Turn
 from consent_sync.services.profiles import ProfileIndex
-from consent_sync.services.synchronise import Synchroniser
 from consent_sync.services.worker import Worker
-from tests.doubles.clock import EvenChance, SettableClock
-from tests.doubles.engine import Contents, SilentObserver
-from tests.doubles.mappings import EMAIL, a_mapping
-from tests.doubles.platforms import ActitoWorld, DidomiWorld, Profile
-
-ANN = "ann@example.com"
-
-
-class Mappings:
-    """The mappings in force, as a plain dictionary."""
-
-    def __init__(self, *mappings: Mapping) -> None:
-        self.in_force = {mapping.name: mapping for mapping in mappings}
-
-    def current(self) -> MappingView[str, Mapping]:
-        """Return the mappings in force."""
-        return self.in_force
-
-
-@dataclass
-class Shop:
-    """A worker with everything around it."""
-
-    clock: SettableClock
-    store: MemoryStore
-    mappings: Mappings
-    actito: ActitoWorld
-    didomi: DidomiWorld
-    contents: Contents
-    observer: SilentObserver
-    synchroniser: Synchroniser
-    worker: Worker
-    numbers: int = 0
-
-    async def receive(
-        self,
-        content: DidomiItem | ProfileHint,
-        person: str,
-        urgency: Urgency = Urgency.OPT_OUT,
-    ) -> None:
-        """Store one item for a person."""
-        self.numbers += 1
-        source = Side.DIDOMI if isinstance(content, DidomiItem) else Side.ACTITO
-        await self.store.accept(
-            [
-                NewEvent(
-                    source,
-                    "",
-                    "test",
-                    self.numbers.to_bytes(16),
-                    self.clock.now(),
-                    self.contents.keep(content),
-                    (Subject("brand-a", person),),
-                    repeatable=False,
-                    urgency=urgency,
-                )
-            ]
-        )
-
-    async def drain(self) -> None:
-        """Take turns until none is due."""
-        while turns := await self.store.claim(10):
-            for turn in turns:
-                await self.synchroniser.take(turn)
-
-
-async def until(true: Callable[[], bool]) -> None:
-    """Return as soon as it is true; fail after five seconds."""
-    async with asyncio.timeout(5):
-        while not true():  # noqa: ASYNC110 - what is waited for is no event of ours
-            await asyncio.sleep(0.005)
+from tests.doubles.mappings import EMAIL
+from tests.doubles.platforms import ActitoWorld
+from tests.services.shop import ANN, Shop, opened, until
 
 
 @pytest.fixture
 async def shop() -> AsyncIterator[Shop]:
-    """A worker that is not running yet, and Ann with a profile."""
-    clock = SettableClock()
-    store = MemoryStore(clock)
-    await store.open()
-    actito, didomi = ActitoWorld(clock), DidomiWorld(clock)
-    contents, observer, mappings = Contents(), SilentObserver(), Mappings(a_mapping())
-    synchroniser = Synchroniser(
-        mappings=mappings,
-        profiles=actito,
-        consents=didomi,
-        store=store,
-        didomi=contents,
-        actito=contents,
-        clock=clock,
-        chance=EvenChance(),
-        rules=Rules(),
-        retry=RetryPolicy(),
-        index=ProfileIndex(),
-        observer=observer,
-    )
-    actito.profiles[ANN] = Profile("1042")
-    worker = Worker(store, synchroniser, 4, observer)
-    yield Shop(clock, store, mappings, actito, didomi, contents, observer, synchroniser, worker)
-    await store.close()
+    async with opened() as shop:
+        yield shop
 
 
 async def test_a_webhook_with_only_a_profile_number_finds_its_person(shop: Shop) -> None:
@@ -395,31 +299,3 @@ async def test_no_more_turns_are_claimed_than_the_pace_has_work_for(shop: Shop) 
 
     assert early.waiting_turns == 1
     assert len(shop.actito.written) == 1
-
-
-class Ferry:
-    """Room for opt-outs that are written together."""
-
-    def __init__(self, room: int) -> None:
-        self._room = room
-
-    def room(self) -> int:
-        return self._room
-
-    def waiting(self) -> int:
-        return 0
-
-
-@pytest.mark.parametrize("choice", [Choice.DENIED, Choice.GRANTED])
-async def test_only_opt_outs_that_go_together_need_no_room(shop: Shop, choice: Choice) -> None:
-    """However few turns the pace has work for, those that are written together are taken."""
-    worker = Worker(shop.store, shop.synchroniser, 4, shop.observer, lambda: 0, Ferry(1))
-    running = asyncio.create_task(worker.run())
-    shop.didomi.click(ANN, {EMAIL: choice})
-    urgency = Urgency.OPT_OUT if choice is Choice.DENIED else Urgency.OPT_IN
-    await shop.receive(shop.didomi.outbox.pop(), ANN, urgency)
-    await asyncio.sleep(0.03)
-    await worker.stop(1)
-    await running
-
-    assert len(shop.actito.written) == (1 if choice is Choice.DENIED else 0)

@@ -105,10 +105,11 @@ class Bulk:
         self.waiting = 0
 
     def room(self) -> int:
-        """Return how many more turns may wait here."""
-        rests = 0 <= self._clock.now() - self._closed_at < _AFTER_TROUBLE
-        closed = not self.open or self._finishing or rests
-        return 0 if closed else max(0, self.limits.most_rows - self.waiting)
+        """Return how many more turns may be taken to wait here.
+
+        None where a table takes no more imports: its people would only stand in line for a call.
+        """
+        return 0 if self._count.used_up else self._room()
 
     def takes(self, mapping: Mapping, key: str, change: ProfileChange, *, after_look: bool) -> bool:
         """Say whether a change may come here now.
@@ -118,7 +119,7 @@ class Bulk:
         """
         lowers = not after_look and not any(change.subscriptions.values())
         fit = lowers and bool(change.profile_id) and fits(key, change)
-        return fit and bool(self.room()) and self._count.left(mapping)
+        return fit and bool(self._room()) and self._count.left(mapping)
 
     async def write(self, mapping: Mapping, key: str, change: ProfileChange) -> bool:
         """Import a change with others; False asks the caller to write it alone.
@@ -154,6 +155,11 @@ class Bulk:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _room(self) -> int:
+        rests = 0 <= self._clock.now() - self._closed_at < _AFTER_TROUBLE
+        closed = not self.open or self._finishing or rests
+        return 0 if closed else max(0, self.limits.most_rows - self.waiting)
 
     def _start(self, work: Coroutine[None, None, None]) -> None:
         # In a context of its own: what it does is done for many turns, and not for the first.

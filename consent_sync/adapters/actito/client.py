@@ -36,7 +36,6 @@ PROBE_SECONDS = 30
 # Too many calls at once, and no word about how long: the others take seconds at most.
 PAUSE_AFTER_429_SECONDS = 1.0
 MAX_WEBHOOK_PAGES = 50
-MOST_WAITING = 20
 
 _REFUSED = frozenset({401})
 _THROTTLED = frozenset({429})
@@ -140,11 +139,9 @@ class ActitoClient:
         self._witnesses.forget(mapping, asked)
 
     def room_together(self) -> int:
-        """Return how many more opt-outs may wait for others, to be written with them.
-
-        None while many wait for a call: they would only make that line longer.
-        """
-        return self.bulk.room() if self._pacing.waiting <= MOST_WAITING else 0
+        """Return how many more opt-outs may be taken because they are written with others."""
+        room, beside = self.bulk.room(), self._pacing.room_beside()
+        return room if beside is None else min(room, beside)
 
     def remember(self, mapping: Mapping, names: Names) -> None:
         """Note a profile that is known to exist: what a 404 means is asked of such."""

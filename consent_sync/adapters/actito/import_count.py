@@ -1,6 +1,7 @@
 """How many imports each table took in 24 hours (page "Limitations"), noted where replicas see it."""
 
 import json
+from collections import Counter
 from typing import Final, NamedTuple
 
 from consent_sync.domain.errors import StoreError
@@ -41,6 +42,12 @@ class ImportCount:
         """Say whether the mapping's table takes one more, by what was seen last."""
         where = (self._api_url, mapping.entity, mapping.table)
         return sum(one[:3] == where for one in self._recent(self._seen)) < self._per_day
+
+    @property
+    def used_up(self) -> bool:
+        """Whether a table of this account takes no more, by what was seen last."""
+        tables = Counter(one[:3] for one in self._recent(self._seen) if one[0] == self._api_url)
+        return max(tables.values(), default=0) >= self._per_day
 
     async def look(self) -> None:
         """See what all replicas have noted; raises StoreError."""

@@ -12,6 +12,7 @@ from consent_sync.ports.quota import Quota
 
 # How many seconds' worth of calls are prepared by turns that were claimed.
 _AT_WORK_SECONDS: Final = 2
+_BESIDE: Final = 2
 
 
 class SharedAs(NamedTuple):
@@ -51,8 +52,20 @@ class Pacing:
         """
         if not self._per_minute:
             return None
-        at_work = max(self._rate.at_once, self._per_minute * _AT_WORK_SECONDS // 60)
-        return at_work + self._rate.free()
+        return self._at_work() + self._rate.free()
+
+    def room_beside(self) -> int | None:
+        """Return how many turns more make sense that may need no call, None for any number.
+
+        While the line is short nothing speaks against it; where it has become long they did need
+        one, and only as many may stand in it as keep it that long.
+        """
+        if self.waiting <= self._at_work():
+            return None
+        return max(0, 2 * self._at_work() + _BESIDE - self.waiting)
+
+    def _at_work(self) -> int:
+        return max(self._rate.at_once, self._per_minute * _AT_WORK_SECONDS // 60)
 
     def pause(self, seconds: float) -> None:
         """Let no further call of this account start for that long, urgent ones excepted."""

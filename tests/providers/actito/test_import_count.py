@@ -48,6 +48,7 @@ async def test_a_restart_and_another_replica_know_the_imports_of_the_day(
     told = await write(one_more(make_client), PEOPLE)
 
     assert before == 0
+    assert other.room_together() == 0
     assert actito.calls.counters["imports.start"] == 2
     assert "" not in told
 

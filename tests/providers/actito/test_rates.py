@@ -118,6 +118,24 @@ async def test_room_is_what_the_pace_has_work_for(clock: TestClock) -> None:
     assert Pacing(6000, 3, clock).room() == 800
 
 
+async def test_beside_the_pace_there_is_room_while_the_line_is_short(clock: TestClock) -> None:
+    """Who turns out to need a call makes it longer, and then only few more may come."""
+    pacing = Pacing(90, 3, clock)
+    for _ in range(9):
+        await pacing.wait(urgent=False)
+    room: list[int | None] = []
+    lines: list[asyncio.Task[None]] = []
+    for more in (3, 1, 8):
+        lines += [asyncio.create_task(pacing.wait(urgent=False)) for _ in range(more)]
+        await asyncio.sleep(0)
+        room.append(pacing.room_beside())
+
+    assert room == [None, 4, 0]
+    for line in lines:
+        line.cancel()
+    await asyncio.gather(*lines, return_exceptions=True)
+
+
 async def test_room_counts_the_permits_that_are_left(clock: TestClock) -> None:
     """None are left before the first drawing."""
     pacing = shared(clock, HandQuota([Permits(3, 2)]))
