@@ -87,35 +87,54 @@ async def refused(one: Replica, version: Version) -> bool:
     return False
 
 
+async def one_by_one(here: Stage, report: Report, old: Version, new: Version, pause: float) -> None:
+    """Replace replicas while the others go on, and let one go back and forth."""
+    last, before = here.replicas[-1], [_turns(one) for one in here.replicas]
+    for number, one in enumerate(here.replicas):
+        await replaced(one, new, killed=number % 2 == 0)
+        await asyncio.sleep(pause)
+        if number == 0:
+            told = [_turns(one) - seen for one, seen in zip(here.replicas, before, strict=True)]
+            report.promise(
+                "turns that wrote, side by side", " ".join(map(str, told)), kept=all(told)
+            )
+            # An older one that dies is started again as it was.
+            await replaced(last, old, killed=True)
+    await replaced(last, old, killed=True)
+    await asyncio.sleep(pause)
+    report.told("one step back", f"{last.name} was old again for {pause:.0f} s")
+    await replaced(last, new, killed=False)
+
+
+async def all_at_once(
+    here: Stage, report: Report, old: Version, new: Version, pause: float
+) -> None:
+    """Stop all but one, which was forgotten, before the first new replica; and try to go back."""
+    *others, forgotten = here.replicas
+    for one in others:
+        await one.stop()
+    for one in others:
+        one.program = new.program
+        await one.start()
+    before = _turns(forgotten)
+    await asyncio.sleep(pause)
+    turns = _turns(forgotten) - before
+    report.promise("turns that a forgotten one wrote", str(turns), kept=not turns)
+    await forgotten.kill()
+    back = await refused(forgotten, old)
+    report.promise("one step back is refused", str(back), kept=back)
+    forgotten.program = new.program
+    await forgotten.start()
+
+
 async def rolling(here: Stage, old: Version, new: Version, seconds: float) -> Report:
-    """Replace replicas one by one under load, go one step back, and judge."""
-    report, first, last = Report(), here.replicas[0], here.replicas[-1]
-    together = new.works_with <= old.postgres
+    """Replace all replicas under load, as far as the layout allows one by one, and judge."""
+    report, first = Report(), here.replicas[0]
+    replace_all = one_by_one if new.works_with <= old.postgres else all_at_once
     async with loaded(here):
         await asyncio.sleep(seconds)
-        if not together:
-            # As the changelog then tells: all of the older version stop before the first new one.
-            for one in here.replicas:
-                await one.stop()
-        before = [_turns(one) for one in here.replicas]
-        for number, one in enumerate(here.replicas):
-            await replaced(one, new, killed=together and number % 2 == 0)
-            await asyncio.sleep(seconds)
-            if together and one is first:
-                told = [_turns(one) - seen for one, seen in zip(here.replicas, before, strict=True)]
-                report.promise("turns side by side", " ".join(map(str, told)), kept=all(told))
-                # An older one that dies is started again as it was.
-                await replaced(last, old, killed=True)
-        if together:
-            await replaced(last, old, killed=True)
-            await asyncio.sleep(seconds)
-            report.told("one step back", f"{last.name} was old again for {seconds:.0f} s")
-            await replaced(last, new, killed=False)
-        else:
-            await last.stop()
-            kept = await refused(last, old)
-            report.promise("one step back is refused", str(kept), kept=kept)
-            await last.start()
+        await replace_all(here, report, old, new, seconds)
+        await asyncio.sleep(seconds)
     await end_in_order(here, report)
     url = first.variables["DATABASE_URL"]
     with psycopg.connect(url, autocommit=True) as connection:
