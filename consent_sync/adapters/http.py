@@ -3,7 +3,6 @@
 import asyncio
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TypeAlias
 
@@ -21,6 +20,7 @@ from consent_sync.domain.errors import (
     ThrottledError,
     UnclearError,
 )
+from consent_sync.domain.values import dataclass
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
 """A decoded JSON value."""

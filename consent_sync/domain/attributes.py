@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Mapping as MappingView
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from consent_sync.domain.mapping import AttributeRules
 from consent_sync.domain.profile import SYSTEM_ATTRIBUTES, Scalar, TableAttribute, TableStructure
+from consent_sync.domain.values import dataclass
 
 _WHOLE = frozenset({"INTEGER", "LONG"})
 _NUMBERS = frozenset({"NUMBER", "DECIMAL", "FLOAT", "DOUBLE"})

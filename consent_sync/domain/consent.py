@@ -1,12 +1,13 @@
 """Choices, the places in Didomi's tree where they stand, and statements made about them."""
 
 from collections.abc import Mapping as MappingView
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import NamedTuple
 
 from consent_sync.domain.identity import Side, Source
 from consent_sync.domain.moments import Micros
+from consent_sync.domain.values import dataclass
 
 
 class Choice(StrEnum):

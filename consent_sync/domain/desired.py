@@ -3,7 +3,6 @@
 Uncertainty can lower consent, never raise it.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
 from consent_sync.domain.consent import Choice, Statement
@@ -11,6 +10,7 @@ from consent_sync.domain.identity import Desk, Side, Source
 from consent_sync.domain.mapping import Line, SyncMode
 from consent_sync.domain.rules import Rules
 from consent_sync.domain.state import LineState
+from consent_sync.domain.values import dataclass
 from consent_sync.domain.words import agreed_last, is_rejected
 
 

@@ -1,7 +1,5 @@
 """What Didomi's webhooks say, taken into a person's state."""
 
-from dataclasses import dataclass
-
 from consent_sync.domain.attributes import attributes_from
 from consent_sync.domain.consent import Agreed, Choice, ConsentTree, Pick, Statement
 from consent_sync.domain.didomi_ends import nothing_new
@@ -32,7 +30,7 @@ from consent_sync.domain.moments import OPEN, Micros
 from consent_sync.domain.own_events import is_own
 from consent_sync.domain.state import LineState, PersonState, Presence, Wanted
 from consent_sync.domain.translate import choice_at, names_node
-from consent_sync.domain.values import replaced
+from consent_sync.domain.values import dataclass, replaced
 from consent_sync.domain.verdicts import Verdict
 
 CONFIRMED = "confirmed"

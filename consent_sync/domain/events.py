@@ -1,13 +1,14 @@
 """What one received item says: who, when, and which part of a person's choices."""
 
 from collections.abc import Mapping as MappingView
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
 from consent_sync.domain.consent import Choice, ConsentTree
 from consent_sync.domain.erasure import DeletionPolicy
 from consent_sync.domain.identity import Names
 from consent_sync.domain.moments import Micros
+from consent_sync.domain.values import dataclass
 
 
 class EventKind(StrEnum):

@@ -2,9 +2,10 @@
 
 import hashlib
 from collections.abc import Collection
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, NamedTuple
+
+from consent_sync.domain.values import dataclass
 
 _STAND_IN: Final = "\x00"
 """Begins every key that is no person's: a character that keeps it apart from what platforms send."""

@@ -1,6 +1,5 @@
 """The append-only record of turns: what was received, seen, decided, sent and confirmed."""
 
-from dataclasses import dataclass
 from typing import Final
 
 from consent_sync.domain.consent import Choice, WriteOutcome
@@ -9,6 +8,7 @@ from consent_sync.domain.identity import Side
 from consent_sync.domain.moments import Micros
 from consent_sync.domain.profile import Scalar
 from consent_sync.domain.state import PersonState
+from consent_sync.domain.values import dataclass
 from consent_sync.domain.verdicts import Entry
 
 

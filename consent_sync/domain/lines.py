@@ -1,7 +1,7 @@
 """Small steps on one line's state: a statement added, a holding learnt, a refusal seen."""
 
 from collections.abc import Mapping as MappingView
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum, auto
 from functools import lru_cache
 from types import MappingProxyType
@@ -22,7 +22,7 @@ from consent_sync.domain.mapping import Line, Mapping, SyncMode
 from consent_sync.domain.moments import OPEN, Micros
 from consent_sync.domain.rules import Rules
 from consent_sync.domain.state import HeldList, LineState, PersonState, Presence, Several
-from consent_sync.domain.values import replaced
+from consent_sync.domain.values import dataclass, replaced
 from consent_sync.domain.verdicts import Entry, Verdict
 
 REMEMBERED_WRITES: Final = 12

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping as MappingView
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from consent_sync.domain.consent import Choice
@@ -13,7 +13,7 @@ from consent_sync.domain.mapping import CreateFor, Line, Mapping, SyncMode
 from consent_sync.domain.raising import NOTHING_TO_DO, WRITE, Step, are_uneven, raise_step
 from consent_sync.domain.rules import Rules
 from consent_sync.domain.state import LineState, PersonState, Presence
-from consent_sync.domain.values import replaced
+from consent_sync.domain.values import dataclass, replaced
 from consent_sync.domain.verdicts import Verdict
 
 HELD: Final = frozenset({Verdict.HELD_REVIEW, Verdict.HELD_GUARD, Verdict.AMBIGUOUS_PERSON})

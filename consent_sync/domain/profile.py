@@ -1,9 +1,10 @@
 """Profiles as tables describe them: attributes with types and limits, and what is written to one."""
 
 from collections.abc import Mapping as MappingView
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from consent_sync.domain.moments import Micros
+from consent_sync.domain.values import dataclass
 
 Scalar = str | int | float | bool
 """A value of metadata or of a profile attribute."""

@@ -1,7 +1,6 @@
 """Raising one side of a line: an agreement is carried over only where nothing speaks against it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from consent_sync.domain.consent import Choice, Statement
@@ -18,6 +17,7 @@ from consent_sync.domain.identity import Side
 from consent_sync.domain.lines import Context
 from consent_sync.domain.mapping import Line
 from consent_sync.domain.state import LineState, PersonState
+from consent_sync.domain.values import dataclass
 from consent_sync.domain.verdicts import Verdict
 from consent_sync.domain.words import agreed_last, guarded, is_rejected, is_released
 

@@ -1,7 +1,7 @@
 """What is known about one person within one mapping: a fold of the ledger, as a frozen value."""
 
 from collections.abc import Mapping as MappingView
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 
 from consent_sync.domain.consent import Agreed, Guarded, OwnWrite, Pick, Statement, Word
@@ -9,6 +9,7 @@ from consent_sync.domain.identity import Names, Side, Source
 from consent_sync.domain.mapping import NOWHERE, Place
 from consent_sync.domain.moments import Micros
 from consent_sync.domain.profile import Scalar
+from consent_sync.domain.values import dataclass
 
 
 class Presence(StrEnum):

@@ -1,11 +1,11 @@
 """The words every item and every line of a turn ends in, and the ledger entries that carry them."""
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from consent_sync.domain.consent import Choice
 from consent_sync.domain.identity import Side
 from consent_sync.domain.moments import Micros
+from consent_sync.domain.values import dataclass
 
 
 class Verdict(StrEnum):

@@ -6,7 +6,7 @@ Every method raises StoreError when the store cannot do it; nothing of that call
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import NamedTuple, Protocol
 
 from consent_sync.domain.identity import Side, Source, Subject
@@ -14,6 +14,7 @@ from consent_sync.domain.ledger import LedgerRecord, Write
 from consent_sync.domain.moments import Micros
 from consent_sync.domain.state import PersonState
 from consent_sync.domain.urgency import Urgency
+from consent_sync.domain.values import dataclass
 from consent_sync.ports.board import Board
 from consent_sync.ports.graves import Graves
 from consent_sync.ports.versions import Versions

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping as MappingView
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from consent_sync.domain.confirmation import shown_nowhere
 from consent_sync.domain.consent import Choice
@@ -12,6 +11,7 @@ from consent_sync.domain.errors import TemporaryError
 from consent_sync.domain.lines import line_state
 from consent_sync.domain.moments import Micros
 from consent_sync.domain.plan import Decision, Plan, failed_sides
+from consent_sync.domain.values import dataclass
 from consent_sync.domain.verdicts import Entry, Kind, Verdict
 from consent_sync.ports.store import StoredItem, Summary
 from consent_sync.services.attempts import is_waiting

@@ -5,7 +5,7 @@ nothing of it is forgotten by a crash: what asked for it waits until the erasure
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from consent_sync.domain.consent import WriteOutcome
@@ -66,7 +66,7 @@ class Departure:
         if not self.gone:
             return
         # Nobody is created to be refused, whatever the mapping says.
-        progress.mapping = replaced(progress.mapping, upsert_mode=False, create_in_didomi=False)
+        progress.mapping = replace(progress.mapping, upsert_mode=False, create_in_didomi=False)
         if self.policy is DeletionPolicy.OPT_OUT:
             at = max(taken.stored.event.received_at for taken in self.taken if taken.deletion)
             progress.state, touched = refused_everywhere(progress.state, at, progress.context())

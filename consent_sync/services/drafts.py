@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from collections.abc import Mapping as MappingView
-from dataclasses import dataclass
 from typing import Final
 
 from consent_sync.domain.consent import Choice, Node, Pick, Statement, WriteOutcome
@@ -17,6 +16,7 @@ from consent_sync.domain.profile import Collection, ProfileChange, Scalar
 from consent_sync.domain.several import profiles_of
 from consent_sync.domain.state import PersonState
 from consent_sync.domain.translate import rebuilt_list, subscription_from_choice
+from consent_sync.domain.values import dataclass
 from consent_sync.ports.platforms import ConsentDraft
 
 SOURCE: Final = "Didomi via consent-sync"

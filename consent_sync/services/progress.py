@@ -1,7 +1,7 @@
 """What a turn has learnt and done so far; everything in it ends in the ledger."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from consent_sync.domain.actito_hints import Hint
 from consent_sync.domain.actito_looks import fold_profile_missing
@@ -17,7 +17,7 @@ from consent_sync.domain.retry import RetryPolicy
 from consent_sync.domain.rules import Rules
 from consent_sync.domain.several import fold_profiles
 from consent_sync.domain.state import PersonState
-from consent_sync.domain.values import replaced
+from consent_sync.domain.values import dataclass, replaced
 from consent_sync.domain.verdicts import Entry, Kind, Verdict
 from consent_sync.ports.clock import Chance, Clock
 from consent_sync.ports.observer import TurnObserver

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection
 from collections.abc import Mapping as MappingView
-from dataclasses import dataclass
 
 from consent_sync.adapters.actito import structure, wire
 from consent_sync.adapters.actito.bulk import Bulk, BulkLimits
@@ -27,6 +26,7 @@ from consent_sync.domain.identity import Names
 from consent_sync.domain.mapping import Mapping
 from consent_sync.domain.moments import Micros
 from consent_sync.domain.profile import ProfileChange, TableStructure
+from consent_sync.domain.values import dataclass
 from consent_sync.ports.board import Board
 from consent_sync.ports.clock import Clock
 from consent_sync.ports.quota import Quota

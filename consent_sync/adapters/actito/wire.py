@@ -4,7 +4,7 @@ Single profiles go through `ProfileRoutes`, of which V4 is the version best know
 Updating a Single Profile", "Feeding your Actito Profile tables").
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Protocol
@@ -22,6 +22,7 @@ from consent_sync.domain.identity import Names
 from consent_sync.domain.mapping import Mapping
 from consent_sync.domain.moments import Micros
 from consent_sync.domain.profile import ProfileChange, Scalar
+from consent_sync.domain.values import dataclass
 
 _ABSENT = frozenset({404})
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

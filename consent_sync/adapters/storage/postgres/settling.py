@@ -1,7 +1,6 @@
 """The work: how turns start to write and how they end, as the values of one statement each."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from consent_sync.adapters.storage.keys import profile_key
@@ -10,6 +9,7 @@ from consent_sync.adapters.storage.postgres.arrays import bytes_array, integer_a
 from consent_sync.adapters.storage.postgres.claims import Claim
 from consent_sync.domain.erasure import Marks
 from consent_sync.domain.moments import Micros
+from consent_sync.domain.values import dataclass
 from consent_sync.ports.store import Settlement
 
 
