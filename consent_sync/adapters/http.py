@@ -4,7 +4,7 @@ import asyncio
 import re
 from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import aiohttp
 import orjson
@@ -52,6 +52,8 @@ _NEVER_SENT = (
     aiohttp.TooManyRedirects,
 )
 
+_HEADERS: Final = {"Accept": "application/json", "User-Agent": "consent-sync"}
+_HEADERS_WITH_BODY: Final = {**_HEADERS, "Content-Type": "application/json"}
 _NUMBER = re.compile(r"\d{1,9}(?:\.\d{1,9})?")
 _RESET = re.compile(r"(?:\breset|;\s*t)\s*=\s*(\d{1,9})")
 
@@ -119,10 +121,7 @@ class HttpWall:
         ThrottledError: 429.
         UnclearError: a write without one. CredentialError: 401, 402, 403, 407. PermanentError: other 4xx.
         """
-        all_headers = {"Accept": "application/json", "User-Agent": "consent-sync"}
-        if body is not None:
-            all_headers["Content-Type"] = "application/json"
-        all_headers.update(headers)
+        all_headers = {**(_HEADERS if body is None else _HEADERS_WITH_BODY), **headers}
         if write:
             self.may_write()
         clock = asyncio.get_running_loop().time

@@ -156,6 +156,8 @@ class Circuit:
         first, longest = _FIRST_PAUSE * retry.first_delay, min(MINUTE, retry.max_delay)
         self._trouble = _Gate(clock, failures, min(first, longest), longest)
         self._rights: dict[tuple[str, bool], _Gate] = {}
+        self._ways: dict[tuple[str, bool], tuple[_Gate, ...]] = {}
+        self._what = f"{side.value.capitalize()} is not called for now"
 
     def breaks(self) -> tuple[Break, ...]:
         """Return what is not called now."""
@@ -167,10 +169,9 @@ class Circuit:
         self, mapping: str, call: Callable[[], Awaitable[Result]], *, write: bool = False
     ) -> Result:
         """Return what the call returns; raises NotNowError without calling, or what it raises."""
-        rights = [self._gate(mapping, False), *([self._gate(mapping, True)] if write else [])]
-        gates = [self._trouble, *rights]
+        gates = self._ways.get((mapping, write)) or self._way(mapping, write)
         for gate in gates:
-            gate.ask(f"{self._side.value.capitalize()} is not called for now")
+            gate.ask(self._what)
         probes = [gate.enter() for gate in gates]
         settled = False
         try:
@@ -187,13 +188,18 @@ class Circuit:
         except (NotNowError, ThrottledError, AlsoUnclearError):
             raise
         except TemporaryError as error:
-            self._left(rights, probes[1:])
+            self._left(gates[1:], probes[1:])
             settled = self._shut("", self._trouble, probes[0], error)
             raise
         finally:
             if not settled:
                 self._left(gates, probes)
         return result
+
+    def _way(self, mapping: str, write: bool) -> tuple[_Gate, ...]:
+        rights = [self._gate(mapping, False), *([self._gate(mapping, True)] if write else [])]
+        self._ways[mapping, write] = gates = (self._trouble, *rights)
+        return gates
 
     def _gate(self, mapping: str, writes_only: bool) -> _Gate:
         gate = self._rights.get((mapping, writes_only))

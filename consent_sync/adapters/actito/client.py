@@ -297,7 +297,7 @@ class ActitoClient:
                 answer = await self._wall.send(
                     request.method,
                     request.url,
-                    headers={"Authorization": credentials, **_content_type(request)},
+                    headers=_headers(request, credentials),
                     body=request.body,
                     write=request.write,
                     name=request.name,
@@ -313,5 +313,7 @@ class ActitoClient:
         return _Told(answer, asked_at, read_at)
 
 
-def _content_type(request: Request) -> dict[str, str]:
-    return {} if request.body is None else {"Content-Type": request.content_type}
+def _headers(request: Request, credentials: str) -> dict[str, str]:
+    if request.body is None:
+        return {"Authorization": credentials}
+    return {"Authorization": credentials, "Content-Type": request.content_type}

@@ -4,6 +4,7 @@ Single profiles go through `ProfileRoutes`, of which V4 is the version best know
 Updating a Single Profile", "Feeding your Actito Profile tables").
 """
 
+from collections.abc import Mapping as MappingView
 from dataclasses import field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -20,7 +21,7 @@ from consent_sync.adapters.http import Answer, Json, json_object
 from consent_sync.domain.errors import PermanentError, RefusedError, TemporaryError
 from consent_sync.domain.identity import Names
 from consent_sync.domain.mapping import Mapping
-from consent_sync.domain.moments import Micros
+from consent_sync.domain.moments import SECOND, Micros
 from consent_sync.domain.profile import ProfileChange, Scalar
 from consent_sync.domain.values import dataclass
 
@@ -83,6 +84,7 @@ class V4Routes:
     def __init__(self, settings: ActitoSettings) -> None:
         self._settings = settings
         self._zone = _zone(settings.timezone)
+        self._profiles: dict[tuple[str, str], URL] = {}
 
     def read_by_key(self, mapping: Mapping, key: str) -> Request:
         """Build `GET /profile/{attribute}={value}`."""
@@ -96,21 +98,21 @@ class V4Routes:
 
     def update(self, mapping: Mapping, key: str, change: ProfileChange) -> Request:
         """Build `PUT /profile/{attribute}={value}` with what changes and nothing else."""
-        url = f"{self._base(mapping)}/{_pair(mapping, key)}"
-        body = _body(change, {**change.attributes}, self._zone)
+        body = _body(change, change.attributes, self._zone)
+        url = self._below(mapping, _pair(mapping, key))
         return _write("actito profile update", "PUT", url, body)
 
     def create(self, mapping: Mapping, key: str, change: ProfileChange) -> Request:
         """Build `POST /profile?allowUpdate=false` with the unique attribute among the others."""
         _pair(mapping, key)
-        url = f"{self._base(mapping)}?allowUpdate=false"
+        url = URL(f"{self._base(mapping)}?allowUpdate=false", encoded=True)
         attributes: dict[str, Scalar] = {mapping.key_attribute: key, **change.attributes}
         body = _body(change, attributes, self._zone)
         return _write("actito profile create", "POST", url, body)
 
     def delete(self, mapping: Mapping, key: str) -> Request:
         """Build `DELETE /profile/{attribute}={value}`, whose answer may be text or empty."""
-        url = URL(f"{self._base(mapping)}/{_pair(mapping, key)}", encoded=True)
+        url = self._below(mapping, _pair(mapping, key))
         name = "actito profile delete"
         return Request(name, "DELETE", url, write=True, accept=_ABSENT)
 
@@ -126,17 +128,21 @@ class V4Routes:
         return Profile(names, _subscriptions(answer, listed, mapping))
 
     def _read(self, mapping: Mapping, last: str) -> Request:
-        url = URL(f"{self._base(mapping)}/{last}", encoded=True)
-        return Request("actito profile read", "GET", url, accept=_ABSENT)
+        return Request("actito profile read", "GET", self._below(mapping, last), accept=_ABSENT)
 
-    def _base(self, mapping: Mapping) -> str:
-        return _profiles(self._settings, mapping.entity, mapping.table)
+    def _below(self, mapping: Mapping, last: str) -> URL:
+        base = self._base(mapping)
+        return base.with_path(f"{base.raw_path}/{last}", encoded=True)
 
-
-@lru_cache(maxsize=100)
-def _profiles(settings: ActitoSettings, entity: str, table: str) -> str:
-    place = f"v4/entity/{segment(entity)}/table/{segment(table)}/profile"
-    return address(settings, settings.profiles_prefix, place)
+    def _base(self, mapping: Mapping) -> URL:
+        """Return the profiles of a mapping's table; put together once, there are few."""
+        base = self._profiles.get((mapping.entity, mapping.table))
+        if base is None:
+            entity, table = segment(mapping.entity), segment(mapping.table)
+            place = f"v4/entity/{entity}/table/{table}/profile"
+            base = URL(address(self._settings, self._settings.profiles_prefix, place), encoded=True)
+            self._profiles[mapping.entity, mapping.table] = base
+        return base
 
 
 def token_request(settings: ActitoSettings) -> Request:
@@ -207,14 +213,26 @@ def address(settings: ActitoSettings, prefix: str, place: str) -> str:
 
 def segment(text: str) -> str:
     """Percent-encode one path segment so that it stays one, whatever it holds."""
-    encoded = quote(text, safe="")
+    encoded = "%40".join([_quoted(part) for part in text.split("@")])
     # Servers and proxies walk up at a bare dot segment.
     return encoded.replace(".", "%2E") if encoded in (".", "..") else encoded
 
 
+def _quoted(text: str) -> str:
+    # Nearly every part of an address is letters and digits, which are quoted as they are.
+    plain = text.isascii() and text.replace(".", "").isalnum()
+    return text if plain else quote(text, safe="")
+
+
 def local_date(moment: Micros, zone: ZoneInfo) -> str:
     """Return a moment as `yyyy-MM-dd HH:mm:ss` in the zone, the only form that Actito shows."""
-    local = (_EPOCH + timedelta(microseconds=moment)).astimezone(zone)
+    return _local_second(moment // SECOND, zone)
+
+
+# What waits for many people was often said in the same few seconds.
+@lru_cache(maxsize=100)
+def _local_second(second: int, zone: ZoneInfo) -> str:
+    local = (_EPOCH + timedelta(seconds=second)).astimezone(zone)
     return local.replace(tzinfo=None).isoformat(" ", "seconds")
 
 
@@ -257,11 +275,11 @@ def _attribute(name: str) -> str:
     return segment(name)
 
 
-def _write(name: str, method: str, url: str, body: bytes) -> Request:
-    return Request(name, method, URL(url, encoded=True), body, write=True, accept=_ABSENT)
+def _write(name: str, method: str, url: URL, body: bytes) -> Request:
+    return Request(name, method, url, body, write=True, accept=_ABSENT)
 
 
-def _body(change: ProfileChange, attributes: dict[str, Scalar], zone: ZoneInfo) -> bytes:
+def _body(change: ProfileChange, attributes: MappingView[str, Scalar], zone: ZoneInfo) -> bytes:
     body: dict[str, object] = {
         "dataCollectionInformation": {
             "date": local_date(change.collection.date, zone),
