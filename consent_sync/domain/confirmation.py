@@ -35,7 +35,7 @@ def look_due(lines: Iterable[LineState], rules: Rules) -> tuple[Micros, ...]:
 
 def shown_nowhere(known: LineState) -> bool:
     """Say whether an answered write was repeated, because a look had shown that it did not take."""
-    return any(times > 1 for times in known.unshown.values())
+    return bool(known.unshown) and max(known.unshown.values()) > 1
 
 
 def worn_out(known: LineState, side: Side) -> bool:

@@ -249,6 +249,8 @@ class TurnRun:
     def _hold_back(self, plan: Plan) -> bool:
         """Mark the raises that a guard does not let through; say whether there are any."""
         progress = self._progress
+        if not plan.actito and not plan.didomi:
+            return False
         raised = [
             line
             for line in self._mapping.lines

@@ -70,19 +70,18 @@ _few_options: Final = lru_cache(maxsize=1_000)(_split)
 
 def _read_purpose(nodes: Nodes, picks: Picks, purpose: Purpose) -> None:
     name = purpose["id"]
-    here = Node(name)
-    _put(nodes, here, purpose.get("enabled"))
-    _read_channels(nodes, purpose.get("channels"), here)
+    _put(nodes, Node(name), purpose.get("enabled"))
+    if channels := purpose.get("channels"):
+        _read_channels(nodes, channels, Node(name))
     for preference in purpose.get("preferences") or ():
         if preference["id"]:
             _read_preference(nodes, picks, name, preference)
-    for key, chosen in (purpose.get("values") or {}).items():
-        if key:
-            # A list that is there but empty or null was sent empty; see ConsentTree.
-            text = chosen.get("value") if chosen else None
-            options = options_in(text) if text else _NONE
-            pick = Pick(name, key)
-            picks[pick] = picks[pick] & options if pick in picks else options
+    if values := purpose.get("values"):
+        for key, chosen in values.items():
+            if key:
+                # A list that is there but empty or null was sent empty; see ConsentTree.
+                text = chosen.get("value") if chosen else None
+                _pick(picks, Pick(name, key), options_in(text) if text else _NONE)
 
 
 def _read_preference(nodes: Nodes, picks: Picks, purpose: str, preference: Preference) -> None:
@@ -100,7 +99,8 @@ def _read_preference(nodes: Nodes, picks: Picks, purpose: str, preference: Prefe
 def _read_channels(nodes: Nodes, channels: Sequence[Channel] | None, above: Node) -> None:
     for channel in channels or ():
         if channel["id"]:
-            _put(nodes, above._replace(channel=channel["id"]), channel.get("enabled"))
+            node = Node(above.purpose, above.preference, channel=channel["id"])
+            _put(nodes, node, channel.get("enabled"))
 
 
 def _put(nodes: Nodes, node: Node, enabled: bool | None) -> None:
