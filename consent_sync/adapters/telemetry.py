@@ -47,7 +47,10 @@ class Net:
 
     def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
         """Return the log entry with every text in it masked."""
-        return {name: self._clean(value) for name, value in event.items()}
+        return {
+            name: self.text(value) if type(value) is str else self._clean(value)
+            for name, value in event.items()
+        }
 
     def text(self, said: str) -> str:
         """Return one text, masked."""

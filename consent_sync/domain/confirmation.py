@@ -9,7 +9,6 @@ from typing import Final
 
 from consent_sync.domain.consent import WriteOutcome
 from consent_sync.domain.identity import Side
-from consent_sync.domain.lines import own_writes
 from consent_sync.domain.moments import Micros
 from consent_sync.domain.rules import Rules
 from consent_sync.domain.state import LineState
@@ -57,7 +56,9 @@ def _written_at(known: LineState, side: Side) -> Micros | None:
         return None
     sent = [
         write.sent_at
-        for write in own_writes(known, side, agreed.choice)
-        if write.outcome is WriteOutcome.SENT
+        for write in known.writes
+        if write.side is side
+        and write.choice is agreed.choice
+        and write.outcome is WriteOutcome.SENT
     ]
     return max(sent, default=None)

@@ -260,18 +260,23 @@ def fold_write(state: PersonState, write: Write, context: Context) -> PersonStat
     An unclear write changes no belief; it stays a possible cause of what is seen later.
     """
     by_id = {line.id: line for line in context.mapping.lines}
+    changed: dict[str, LineState] = {}
     for written in write.lines:
         line = by_id.get(written.line)
         if line is not None:
-            known = _line_after_write(line_state(state, line), write, written.choice, context)
-            state = with_line(state, line, known)
+            known = changed.get(line.id) or line_state(state, line)
+            changed[line.id] = _line_after_write(known, write, written.choice, context)
+    if changed:
+        state = replaced(state, lines={**state.lines, **changed})
     if write.attributes and (write.outcome is WriteOutcome.SENT or write.failure):
         # Refused values count as sent too: they are not tried again until they change.
         state = replaced(state, sent={**state.sent, **dict(write.attributes)})
     if write.outcome is not WriteOutcome.SENT:
         return state
     if write.side is Side.ACTITO:
-        names = replaced(state.names, profile_id=write.profile_id or state.names.profile_id)
+        names = state.names
+        if write.profile_id not in {"", names.profile_id}:
+            names = replaced(names, profile_id=write.profile_id)
         several = _made_even(state.several, write)
         return replaced(state, profile=Presence.PRESENT, names=names, several=several)
     state = replaced(state, user=Presence.PRESENT)
@@ -325,11 +330,14 @@ def _line_after_write(
     agreed = Agreed(
         choice, write.dated, {**(before.known if before else {}), **told}, confirmed=False
     )
-    known = replaced(
+    refused_at = known.refused_at
+    if choice is Choice.DENIED and write.dated > refused_at.get(write.side, write.dated - 1):
+        refused_at = {**refused_at, write.side: write.dated}
+    return replaced(
         known,
         writes=kept,
         agreed={**known.agreed, write.side: agreed},
         held="",
         unshown={**known.unshown, write.side: known.unshown.get(write.side, 0) + 1},
+        refused_at=refused_at,
     )
-    return with_refusal(known, write.side, write.dated) if choice is Choice.DENIED else known

@@ -109,6 +109,8 @@ class Account:
         planned = {*plan.actito, *plan.didomi, *plan.waiting, *plan.paused}
         rules = progress.tools.rules
         for line in progress.mapping.lines:
+            if line.id not in planned and line.id not in progress.state.lines:
+                continue
             known = line_state(progress.state, line)
             dead = failed_sides(line, known, progress.mapping, rules)
             failed += len(dead)
