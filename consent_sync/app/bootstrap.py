@@ -214,6 +214,7 @@ async def build(
             metrics=metrics,
             every=round(settings.sweep_every_hours * HOUR),
             repairs=settings.sweep_repair,
+            holder=secrets.token_hex(8),
         ),
         erasing=erasing,
         alerting=alerting_of(

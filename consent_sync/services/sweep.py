@@ -11,12 +11,14 @@ from typing import Final
 
 from consent_sync.domain.consent import Choice
 from consent_sync.domain.mapping import Mapping as MappingFile
+from consent_sync.domain.moments import Micros
 from consent_sync.domain.plan import HELD
 from consent_sync.ports.board import Board
 from consent_sync.ports.door import Door
 from consent_sync.services.scan import Found, Progress
 
 _NOTICE: Final = "swept"
+_BEGUN: Final = "swept, begun"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,18 @@ async def note_sweep(board: Board, differing: int) -> None:
     """Tell the other replicas and the next start what a whole sweep came to; raise StoreError."""
     version, _ = await board.notice(_NOTICE)
     await board.pin(_NOTICE, version, json.dumps(differing).encode())
+
+
+async def note_begin(board: Board, at: Micros) -> None:
+    """Tell the other replicas when the sweep began that is whole now; raise StoreError."""
+    version, _ = await board.notice(_BEGUN)
+    await board.pin(_BEGUN, version, json.dumps(at).encode())
+
+
+async def last_begin(board: Board) -> Micros | None:
+    """Return when the last whole sweep of any replica began, None before the first."""
+    _, body = await board.notice(_BEGUN)
+    return int(json.loads(body)) if body else None
 
 
 async def last_sweep(board: Board) -> int | None:

@@ -99,13 +99,12 @@ async def test_the_service_sweeps_by_itself(
     repair: str, place: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In the background everybody is compared; whoever differs is put right when that is wished."""
-    monkeypatch.setattr(sweeping, "FIRST_AFTER_SECONDS", 0.0)
     place.configure(SWEEP_REPAIR=repair)
     async with platforms(place) as both:
         await agreed_before(place, both)
+        monkeypatch.setattr(sweeping, "FIRST_AFTER_SECONDS", 0.0)
         both.actito.people.unsubscribe(KEY, "Newsletter")
         notebook = place.database.with_name("consent-sync.db.sweep")
-        notebook.unlink(missing_ok=True)
         async with place.serving() as address:
             if repair == "true":
                 await until(lambda: email(both.didomi) is False)

@@ -18,7 +18,7 @@ from consent_sync.services.alerting import read_book, written
 from consent_sync.services.guard import Counts, Guard
 from consent_sync.services.guard_book import GuardBook
 from consent_sync.services.pauses import NOTICE, Pauses, pauses_in
-from consent_sync.services.sweep import last_sweep, note_sweep
+from consent_sync.services.sweep import last_begin, last_sweep, note_begin, note_sweep
 from tests.contracts.store_kit import START, HandClock
 from tests.side_by_side.values import HELD, parts_of
 
@@ -81,6 +81,14 @@ async def test_a_sweep_is_told_as_it_always_was(store: MemoryStore) -> None:
 
     assert json.loads((await store.notice(held("sweep, name"))).body) == held("sweep"), CHANGED
     assert await last_sweep(store) == 3
+
+
+async def test_the_beginning_of_a_sweep_is_told_as_it_always_was(store: MemoryStore) -> None:
+    """A moment: whoever sweeps next counts from it."""
+    await note_begin(store, START)
+
+    assert json.loads((await store.notice(held("sweep begun, name"))).body) == START, CHANGED
+    assert await last_begin(store) == START
 
 
 def test_alerts_are_told_as_they_always_were() -> None:
