@@ -48,6 +48,9 @@ def measure(effort: Effort, folder: Path) -> str:
             for number in range(effort.rounds):
                 ours, theirs = _intake(effort, Path(inner), server, grown)
                 rows["intake"].add(ours.per_second, theirs.per_second)
+                for name in (many, few):
+                    # What is claimed and given back would lie at the head of the line for good.
+                    server.vacuum(server.url(name), "consent_sync.lane")
                 # Each turn is claimed once and given back at the end: the few have to be enough.
                 times, log = 4 if effort.quick else 200, Path(inner) / "claims.log"
                 claims(server.url(many), server.url(few), rows, times, log)
@@ -66,6 +69,7 @@ def backlogs(server: Server, people: int) -> tuple[str, str]:
     def made(waiting: int) -> str:
         def fill(url: str) -> None:
             asyncio.run(wait(PostgresStore(url, SystemClock()), waiting))
+            server.vacuum(url)
 
         name = f"waiting_{waiting}_{layout}"
         server.keep(name, fill)
