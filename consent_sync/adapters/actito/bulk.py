@@ -208,26 +208,28 @@ class Bulk:
         return True
 
     async def _import(self, batch: _Batch, rows: list[_Row]) -> None:
-        mapping, started = batch.mapping, self._clock.now()
-        number = await self._send(mapping, batch.shape, rows)
-        _log.info("import_started", mapping=mapping.name, rows=len(rows), number=number)
-        failed: frozenset[int] = frozenset()
-        if not await self._all_taken(mapping, number, started + _LONGEST):
-            failed = await self._not_taken(mapping, number, len(rows))
-        _tell(rows, alone=failed)
-        _log.info("import_ended", mapping=mapping.name, rows=len(rows), failed=len(failed))
-
-    async def _send(self, mapping: Mapping, shape: Shape, rows: list[_Row]) -> str:
-        """Send the file; whatever refuses it closes this way for a while."""
-        asked = self._wire.start(mapping, shape, [(row.key, row.change) for row in rows])
+        """Import these rows; one that went wrong closes this way for a while."""
+        mapping = batch.mapping
+        asked = self._wire.start(mapping, batch.shape, [(row.key, row.change) for row in rows])
         try:
-            return self._wire.number(await self._call(asked))
+            failed = await self._outcome(mapping, asked, len(rows))
         except ConsentSyncError as error:
             self._closed_at = self._clock.now()
             _log.warning("import_failed", mapping=mapping.name, rows=len(rows), why=str(error))
             if isinstance(error, UnclearError):
                 raise
             raise NotNowError(f"the import was not taken in: {error}") from None
+        _tell(rows, alone=failed)
+        _log.info("import_ended", mapping=mapping.name, rows=len(rows), failed=len(failed))
+
+    async def _outcome(self, mapping: Mapping, asked: Request, rows: int) -> frozenset[int]:
+        """Send an import; return the rows that were not taken over."""
+        deadline = self._clock.now() + _LONGEST
+        number = self._wire.number(await self._call(asked))
+        _log.info("import_started", mapping=mapping.name, rows=rows, number=number)
+        if await self._all_taken(mapping, number, deadline):
+            return frozenset()
+        return await self._not_taken(mapping, number, rows)
 
     async def _all_taken(self, mapping: Mapping, number: str, deadline: Micros) -> bool:
         """Wait for the end of an import; say whether every row was taken over."""

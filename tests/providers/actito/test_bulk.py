@@ -205,11 +205,14 @@ async def test_an_answer_that_never_came_is_unclear_for_each(
 async def test_an_import_without_an_end_is_unclear(
     actito: ActitoSimulator, client: ActitoClient
 ) -> None:
-    """Nobody waits for ever."""
+    """Nobody waits for ever, and the next ones are not sent the same way at once."""
     switch(actito, import_seconds=1e6)
     told = await write(client, PEOPLE)
+    alone = await write(client, PEOPLE)
 
     assert all(isinstance(one, UnclearError) for one in told)
+    assert "" not in alone
+    assert actito.calls.counters["imports.start"] == 1
 
 
 @pytest.mark.parametrize(
