@@ -1,7 +1,7 @@
 """One client per distinct account, and the platforms that pick it by the mapping's account."""
 
+from collections.abc import Callable, Sequence
 from collections.abc import Mapping as MappingView
-from collections.abc import Sequence
 from typing import Generic, TypeVar
 
 from consent_sync.adapters.actito.bulk import LEAST_ROWS, BulkLimits
@@ -14,6 +14,7 @@ from consent_sync.app.settings import Settings
 from consent_sync.domain.consent import ConsentTree
 from consent_sync.domain.events import ProfileMissing, ProfileReading, UserMissing, UserReading
 from consent_sync.domain.hooks import WebhookRegistration
+from consent_sync.domain.identity import Side
 from consent_sync.domain.mapping import Mapping
 from consent_sync.domain.profile import ProfileChange, TableStructure
 from consent_sync.ports.lists import ListedEvent, ListedUser, UserList, UserLook
@@ -148,6 +149,11 @@ class ActitoAccounts(Accounts[ActitoClient]):
         """Let what needs no look go together, or one by one again."""
         for client in self.all().values():
             client.bulk.open = wanted
+
+    def heed(self, paused: Callable[[str], frozenset[Side]]) -> None:
+        """Import nothing of a mapping that is paused."""
+        for client in self.all().values():
+            client.bulk.paused = lambda mapping: Side.ACTITO in paused(mapping)
 
     def finish(self) -> None:
         """Begin no more imports."""

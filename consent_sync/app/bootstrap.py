@@ -128,6 +128,7 @@ async def build(
     actito, didomi = platforms(
         settings, session, clock, observer.call, quota, standstill.told, store
     )
+    actito.heed(standstill.pauses.of)
     standstill.breaks = lambda: (*actito.breaks(), *didomi.breaks())
     didomi_receiver, actito_receiver = DidomiReceiver(), ActitoReceiver()
     stops, guard = LineStops(), Guard(limits_of(settings))

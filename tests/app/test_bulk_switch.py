@@ -7,6 +7,7 @@ from consent_sync.adapters.storage.memory import MemoryStore
 from consent_sync.app.bootstrap import build
 from consent_sync.app.bulk_switch import BulkSwitch
 from consent_sync.app.settings import Settings
+from consent_sync.domain.identity import Side
 from tests.contracts.store_kit import HandClock, event, settled
 
 
@@ -63,3 +64,22 @@ async def test_it_is_off_unless_switched_on(above: int, expected: bool) -> None:
     await application.stop()
 
     assert ("bulk" in names) is expected
+
+
+async def test_a_pause_is_known_to_what_is_gathered() -> None:
+    """For the mapping that it names, and for the side."""
+    variables = {
+        "CONSENT_SYNC_DATABASE_URL": "sqlite:///:memory:",
+        "CONSENT_SYNC_ACTITO_API_URL": "http://127.0.0.1:9",
+    }
+    application = await build(Settings.from_variables(variables))
+    await application.store.open()
+    [client] = application.actito.all().values()
+    await application.standstill.pause((Side.DIDOMI,), "", "olga")
+    other = client.bulk.paused("brand-a")
+    await application.standstill.pause((Side.ACTITO,), "brand-a", "olga")
+
+    assert not other
+    assert client.bulk.paused("brand-a")
+    assert not client.bulk.paused("brand-b")
+    await application.stop()

@@ -62,6 +62,7 @@ class _Table(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class _Row:
+    mapping: str
     key: str
     change: ProfileChange
     turn: Context
@@ -79,7 +80,8 @@ class Bulk:
     """Gathers the changes of one account while it is `open`.
 
     `call` sends a request at once, beside the pace; `may_write` raises TemporaryError where the
-    turn that asks has lost its lease.
+    turn that asks has lost its lease. What `paused` tells of a mapping holds up to the moment when
+    the file is made.
     """
 
     def __init__(
@@ -102,6 +104,7 @@ class Bulk:
         self._finishing = False
         self._tasks: set[asyncio.Task[None]] = set()
         self.open = False
+        self.paused: Callable[[str], bool] = lambda _: False
         self.waiting = 0
 
     def room(self) -> int:
@@ -134,7 +137,7 @@ class Bulk:
             batch = self._batches[table] = _Batch(mapping, shape)
             self._start(self._gather(table, batch))
         written: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        batch.rows.append(_Row(key, change, copy_context(), written))
+        batch.rows.append(_Row(mapping.name, key, change, copy_context(), written))
         if len(batch.rows) >= self.limits.most_rows:
             del self._batches[table]
         self.waiting += 1
@@ -201,6 +204,8 @@ class Bulk:
         if row.written.done():
             return False
         try:
+            if self.paused(row.mapping):
+                raise NotNowError("writing to Actito is paused", retry_after=_AGAIN_SECONDS)
             row.turn.run(self._may_write)
         except TemporaryError as error:
             row.written.set_exception(error)

@@ -369,6 +369,20 @@ async def test_whatever_breaks_nobody_waits_for_ever(client: ActitoClient) -> No
     assert all(isinstance(one, UnclearError) for one in told)
 
 
+async def test_a_pause_holds_what_was_gathered(
+    actito: ActitoSimulator, client: ActitoClient
+) -> None:
+    """Up to the moment when the file is made; everybody in it waits as anybody does."""
+    writing = asyncio.create_task(write(client, PEOPLE))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    client.bulk.paused = lambda mapping: mapping == "brand-a"
+    told = await writing
+
+    assert all(isinstance(one, NotNowError) for one in told)
+    assert held(actito) == [True] * 6
+
+
 async def test_stopping_ends_what_is_under_way(
     actito: ActitoSimulator, client: ActitoClient
 ) -> None:
