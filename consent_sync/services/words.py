@@ -5,7 +5,7 @@ import json
 from typing import Final
 
 from consent_sync.domain.erasure import DeletionPolicy
-from consent_sync.domain.errors import RefusedError
+from consent_sync.domain.errors import RefusedError, StoreError
 from consent_sync.domain.events import DeadLetterWord, ErasureWord, OperatorWord
 from consent_sync.domain.identity import Desk, Subject
 from consent_sync.domain.moments import Micros
@@ -55,17 +55,26 @@ def person_of(body: bytes) -> str:
 
 
 def word_of(body: bytes) -> Word:
-    """Return the word that a body keeps; raise RefusedError when there is none in it."""
+    """Return the word that a body keeps; raise RefusedError when there is none in it.
+
+    Raises StoreError for one of a newer version, so that a newer replica takes it.
+    """
     try:
         said = json.loads(body)
-        if "policy" in said:
-            return ErasureWord(str(said["by"]), DeletionPolicy(said["policy"]))
-        if "letters" in said:
+        by, word = str(said["by"]), str(said["word"])
+        if word == "erase":
+            return ErasureWord(by, DeletionPolicy(said["policy"]))
+        if word in {"replay", "purge"}:
             letters = tuple(str(one) for one in said["letters"])
-            return DeadLetterWord(str(said["by"]), said["word"] == "replay", letters)
-        tickets = {str(line): str(ticket) for line, ticket in said["lines"].items()}
-        return OperatorWord(str(said["by"]), said["word"] == "approve", tickets)
+            return DeadLetterWord(by, word == "replay", letters)
+        if word in {"approve", "reject"}:
+            tickets = {str(line): str(ticket) for line, ticket in said["lines"].items()}
+            return OperatorWord(by, word == "approve", tickets)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise RefusedError(
             f"no operator's word is in it ({type(error).__name__})", code="no-operator-word"
         ) from None
+    raise StoreError(
+        "an operator's word is of a kind that this program does not know: "
+        "a newer version of the program stored it"
+    )

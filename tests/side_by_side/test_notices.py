@@ -11,8 +11,10 @@ from consent_sync.domain.consent import Choice
 from consent_sync.domain.erasure import DeletionPolicy
 from consent_sync.domain.errors import StoreError
 from consent_sync.domain.events import DeadLetterWord, ErasureWord, OperatorWord
-from consent_sync.domain.identity import Normalise, Side
+from consent_sync.domain.identity import Desk, Normalise, Side
+from consent_sync.domain.state import PersonState
 from consent_sync.ports.lists import ChoiceRow
+from consent_sync.ports.store import StoredEvent, StoredItem
 from consent_sync.services import file_rows, words
 from consent_sync.services.alerting import read_book, written
 from consent_sync.services.guard import Counts, Guard
@@ -20,6 +22,9 @@ from consent_sync.services.guard_book import GuardBook
 from consent_sync.services.pauses import NOTICE, Pauses, pauses_in
 from consent_sync.services.sweep import last_begin, last_sweep, note_begin, note_sweep
 from tests.contracts.store_kit import START, HandClock
+from tests.doubles.engine import Engine
+from tests.doubles.mappings import a_mapping
+from tests.doubles.platforms import Profile
 from tests.side_by_side.values import HELD, parts_of
 
 BOOK: Final = AlertBook("r1", 5, (Alert("drift", "brand-a", 1, 6, "2 people", {"u": 1}),))
@@ -105,6 +110,20 @@ def test_words_of_operators_are_stored_as_they_always_were(word: str) -> None:
 
     assert json.loads(body) == held(f"word {word}"), CHANGED
     assert words.word_of(body) == WORDS[word]
+
+
+async def test_a_word_of_a_newer_version_is_left_to_a_newer_replica() -> None:
+    """An erasure that was asked for must not end here as something that nobody understood."""
+    engine, person = Engine(a_mapping()), "ada@example.com"
+    engine.actito.profiles[person] = Profile("1042", {"Newsletter": True})
+    body = json.dumps({**held("word erase"), "word": "erase, and never again"}).encode()
+    event = StoredEvent(1, Desk.OPERATOR, "", "test", engine.clock.now(), body, waiting=True)
+    engine.lane(person).items.append(StoredItem(1, event))
+
+    with pytest.raises(StoreError, match="a newer version of the program stored it"):
+        await engine.take(person)
+    assert [item.id for item in engine.lane(person).items] == [1]
+    assert engine.lane(person).state == PersonState()
 
 
 def test_rows_of_files_are_stored_as_they_always_were() -> None:
