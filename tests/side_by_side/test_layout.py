@@ -1,7 +1,6 @@
 """Every layout that programs still work with stays as they know it, whatever comes on top of it."""
 
 import asyncio
-from collections.abc import Iterator
 from typing import Final
 
 import psycopg
@@ -49,13 +48,6 @@ SHUT_OUT: Final = """
 A program of the layout before may still run, and does not look at the layout while it does. A step
 that rules it out drops or renames these functions, so that it can take in and write nothing.
 """
-
-
-@pytest.fixture
-def url(postgres: PostgresServer) -> Iterator[str]:
-    url = postgres.new_database()
-    yield url
-    postgres.drop(url)
 
 
 Catalogue = dict[str, tuple[str, bool]]

@@ -1,6 +1,6 @@
 """What a newer replica wrote and this program does not understand is left to newer replicas."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import orjson
 import pytest
@@ -21,13 +21,6 @@ SELECT person.state = {}, lane.next_at - consent_sync.now_micros()
 FROM consent_sync.person JOIN consent_sync.lane ON lane.person = person.key
 WHERE person.person = 'ada@example.com'
 """
-
-
-@pytest.fixture
-def url(postgres: PostgresServer) -> Iterator[str]:
-    url = postgres.new_database()
-    yield url
-    postgres.drop(url)
 
 
 @pytest.fixture

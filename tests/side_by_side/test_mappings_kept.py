@@ -1,6 +1,7 @@
 """Versions of mappings that another version of the program kept."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -26,16 +27,12 @@ USUAL = Mapping(
     key_attribute="customerId",
     lines=(Line("Newsletter", Node(channel="email")),),
 )
-WHOLE = Mapping(
+WHOLE = replace(
+    USUAL,
     name="brand-b",
     version="2c3d",
     file="brand-b.yaml",
-    contact="privacy@example.com",
-    organization_id="acme",
     regulations=("gdpr", "cpra"),
-    entity="acme",
-    table="Customers",
-    key_attribute="customerId",
     lines=(Line("Deals", Node("marketing", "deals", "sms", "x"), SyncMode.TO_ACTITO, True, 7),),
     upsert_mode=True,
     enable_webhooks=False,

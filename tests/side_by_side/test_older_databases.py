@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Final
 
 import apsw
-import pytest
 
 from consent_sync.adapters.storage import statements
 from consent_sync.adapters.storage.migrate import migrate as migrate_file
@@ -50,13 +49,6 @@ def inserts(columns: Iterable[tuple[str, str, str]], number: int) -> Iterator[tu
     for table, row in tables.items():
         names, values = ", ".join(row), ", ".join(row.values())
         yield table, INSERT.format(table=table, columns=names, values=values)
-
-
-@pytest.fixture
-def url(postgres: PostgresServer) -> Iterator[str]:
-    url = postgres.new_database()
-    yield url
-    postgres.drop(url)
 
 
 async def test_rows_of_every_layout_of_postgresql_come_through(
