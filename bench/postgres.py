@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from secrets import token_hex
 from tempfile import TemporaryDirectory
@@ -26,11 +27,34 @@ from bench.turns import check_written
 
 _STRETCH = 10_000_000
 _LATENCY_MS = 20
-_CONCURRENCY = 32
 _DOORS = {1: 0.75, 2: 0.85}
 _BESIDE = {"full": "the full event model", "bare": "the lean model"}
 _REPLICAS = {2: 1.7, 4: 2.2}
 _BARE_GOAL = 0.92
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How many calls each replica and the bare client loop have under way, and on which loop.
+
+    With few the machine is not full, so it shows whether replicas get in each other's way.
+    """
+
+    at_once: int
+    uvloop: bool = False
+    part: int = 1
+    """Which part of the people it takes: a few calls at a time take long for many."""
+
+    def __str__(self) -> str:
+        """Return it as the tables name it."""
+        return f"{self.at_once} at a time each{', uvloop' if self.uvloop else ''}"
+
+    def words(self) -> list[str]:
+        """Return it as arguments of the programs that are measured."""
+        return [f"--concurrency={self.at_once}", *(["--uvloop"] if self.uvloop else [])]
+
+
+_WAYS = (Way(32), Way(32, uvloop=True), Way(8, part=4))
 _WAITING: dict[str, LiteralString] = {
     "bench.replica": "SELECT EXISTS (SELECT FROM consent_sync.item)",
     "bench.queued": (
@@ -123,37 +147,53 @@ def _load(servers: Sequence[Child], form: Path, first: int, seconds: int) -> Loa
 
 
 def _turns(effort: Effort, folder: Path, server: "Server") -> str:
-    bare = Row("1 replica beside the bare client loop", _BARE_GOAL, unit="people/s")
-    queue = Row("procrastinate, 1 worker, beside the bare client loop", unit="people/s")
-    shares = {
-        replicas: Row(f"{replicas} replicas beside 1", goal, unit="people/s")
+    queue = Row(
+        f"procrastinate, 1 worker, beside the bare client loop, {_WAYS[0]}", unit="people/s"
+    )
+    rows = {way: _rows(way) for way in _WAYS}
+    for number in range(effort.rounds):
+        for way, (bare, shares) in rows.items():
+            some = replace(effort, people=effort.people // way.part)
+            theirs = bare_loop(some, folder, way)
+            one = drain(1, some, folder, server, way)
+            bare.add(one, theirs)
+            if way is _WAYS[0]:
+                queue.add(drain(1, some, folder, server, way, "bench.queued"), theirs)
+            for replicas, row in shares.items():
+                row.add(drain(replicas, some, folder, server, way), one)
+            last = " ".join(f"{row.ratios[-1]:.2f}" for row in (bare, *shares.values()))
+            effort.say(f"postgres, round {number + 1}: turns, {way}: {last}")
+    name = f"Turns on PostgreSQL, Actito answers after {_LATENCY_MS} ms"
+    every = [row for bare, shares in rows.values() for row in (bare, *shares.values())]
+    return table(name, [*every, queue])
+
+
+def _rows(way: Way) -> tuple[Row, dict[int, Row]]:
+    bare = Row(f"1 replica beside the bare client loop, {way}", _BARE_GOAL, unit="people/s")
+    return bare, {
+        replicas: Row(f"{replicas} replicas beside 1, {way}", goal, unit="people/s")
         for replicas, goal in _REPLICAS.items()
     }
-    for number in range(effort.rounds):
-        theirs = bare_loop(effort, folder)
-        one = drain(1, effort, folder, server)
-        bare.add(one, theirs)
-        queue.add(drain(1, effort, folder, server, "bench.queued"), theirs)
-        for replicas, row in shares.items():
-            row.add(drain(replicas, effort, folder, server), one)
-        last = " ".join(f"{row.ratios[-1]:.2f}" for row in (bare, *shares.values()))
-        effort.say(f"postgres, round {number + 1}: turns: {last}")
-    name = f"Turns on PostgreSQL, Actito answers after {_LATENCY_MS} ms, 32 at a time each"
-    return table(name, [bare, *shares.values(), queue])
 
 
-def bare_loop(effort: Effort, folder: Path) -> float:
+def bare_loop(effort: Effort, folder: Path, way: Way) -> float:
+    """Send as many writes from a bare client loop; return people per second."""
     run, people = token_hex(4), effort.people
     with actito(folder, run, people=people, latency_ms=_LATENCY_MS) as platform:
         words = [f"--actito={platform}", f"--run={run}", f"--people={people}"]
-        words += [f"--concurrency={_CONCURRENCY}"]
+        words += way.words()
         took = told("bench.drains", "bare", *words, log=folder / "drain.log")
         check_written(platform, people)
     return people / took["seconds"]
 
 
 def drain(
-    replicas: int, effort: Effort, folder: Path, server: "Server", module: str = "bench.replica"
+    replicas: int,
+    effort: Effort,
+    folder: Path,
+    server: "Server",
+    way: Way,
+    module: str = "bench.replica",
 ) -> float:
     """Let replicas take what waits; return people per second from start to end.
 
@@ -165,7 +205,7 @@ def drain(
         words = [f"--actito={platform}", f"--url={url}"]
         log = folder / "replicas.log"
         told(module, "fill", *words, f"--run={run}", f"--people={people}", log=log)
-        words += [f"--concurrency={_CONCURRENCY}", f"--run={run}"]
+        words += [*way.words(), f"--run={run}"]
         running = [
             stack.enter_context(child(module, "take", *words, log=log)) for _ in range(replicas)
         ]

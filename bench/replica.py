@@ -6,6 +6,8 @@ import json
 import sys
 from pathlib import Path
 
+import uvloop
+
 from bench.drains import store_events
 from bench.house import house, without_turns
 
@@ -47,8 +49,10 @@ def main() -> None:
     parser.add_argument("--run", default="")
     parser.add_argument("--people", type=int, default=0)
     parser.add_argument("--concurrency", type=int, default=32)
+    parser.add_argument("--uvloop", action="store_true", help="as `serve` where it is installed")
     options = parser.parse_args()
-    asyncio.run(_fill(options) if options.kind == "fill" else _take(options))
+    run = uvloop.run if options.uvloop else asyncio.run
+    run(_fill(options) if options.kind == "fill" else _take(options))
 
 
 if __name__ == "__main__":
