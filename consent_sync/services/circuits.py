@@ -181,8 +181,10 @@ class Circuit:
             settled = self._worked(mapping, gates, probes)
             raise
         except CredentialError as error:
-            # Whoever refuses our credentials answers: only the last gate stays shut.
-            self._worked(mapping, gates[:-1], probes[:-1])
+            # Whoever refuses our credentials answers. Whether we may read, where that is in doubt,
+            # a refused write does not tell.
+            self._worked(mapping, gates[:1], probes[:1])
+            self._left(gates[1:-1], probes[1:-1])
             settled = self._shut(mapping, gates[-1], probes[-1], error)
             raise
         except (NotNowError, ThrottledError, AlsoUnclearError):

@@ -238,3 +238,17 @@ async def test_a_clock_that_is_set_back_ends_the_pause(there: Platform) -> None:
 
     assert await there.call() == "answered"
     assert there.circuit.breaks() == ()
+
+
+async def test_a_refused_write_does_not_say_that_reading_is_allowed(there: Platform) -> None:
+    """A key that is revoked refuses both; nobody is told that it works, and nobody is called."""
+    await there.call(CredentialError("401"))
+    there.clock.moment += 2 * SECOND
+    await there.call(CredentialError("401"), write=True)
+    both = sorted(one.writes_only for one in there.circuit.breaks())
+    told = [one.over for one in there.told]
+    there.clock.moment += 2 * SECOND
+
+    assert (both, told) == ([False, True], [False, False])
+    assert await there.call(write=True) == "answered"
+    assert there.circuit.breaks() == ()
