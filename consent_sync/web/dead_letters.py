@@ -13,9 +13,8 @@ from consent_sync.services.dead_letters import (
 )
 from consent_sync.services.lookup import iso_or_none
 from consent_sync.web.api import json_answer
-from consent_sync.web.auth import ApiGate, Role
-from consent_sync.web.bodies import Arrived, read_body, require_json
-from consent_sync.web.review import MAX_DECISION_BYTES, chosen_in, limit_of, moment_in
+from consent_sync.web.auth import ApiGate
+from consent_sync.web.decisions import decision, listed, moment_in
 
 DEAD_LETTERS: Final = "/api/v1/dead-letters"
 REPLAY_LETTERS: Final = f"{DEAD_LETTERS}/replay"
@@ -31,15 +30,10 @@ class DeadLetterApi:
 
     async def listed(self, request: web.Request) -> web.Response:
         """Answer the dead letters; raise Problem 400, 401 or 403, or StoreError."""
-        self.gate.require(request, Role.VIEWER)
-        wish, limit = _wish(request), limit_of(request)
-        found: list[dict[str, object]] = []
-        total = 0
-        async for one in self.letters.look.found(wish):
-            total += 1
-            if total <= limit:
-                found.append(dead_letter_view(one))
-        return json_answer({"total": total, "letters": found})
+        look = self.letters.look
+        return await listed(
+            request, self.gate, "letters", lambda: look.found(_wish(request)), dead_letter_view
+        )
 
     async def replay(self, request: web.Request) -> web.Response:
         """Have dead letters tried again and answer what came of it; raises as `_decide` does."""
@@ -51,11 +45,8 @@ class DeadLetterApi:
 
     async def _decide(self, request: web.Request, *, again: bool) -> web.Response:
         """Raises Problem 400, 401, 403, 413 or 415, or StoreError."""
-        by = self.gate.require(request, Role.OPERATOR)
-        # A page of another site can post to this machine, but not with this content type.
-        require_json(request)
-        body = await read_body(request, MAX_DECISION_BYTES, Arrived())
-        chosen = [ChosenLetter(*texts) for texts in chosen_in(body, "letters", _FIELDS)]
+        by, texts = await decision(request, self.gate, "letters", _FIELDS)
+        chosen = [ChosenLetter(*one) for one in texts]
         return json_answer(await self.letters.decide(by, chosen, again=again))
 
 
