@@ -23,6 +23,9 @@ KEEP_ALIVE_SECONDS: Final = 75.0
 REQUEST_SECONDS: Final = 10.0
 """How long requests under way may take to end when the service stops, at most."""
 
+CLOSE_SECONDS: Final = 10.0
+"""How much longer than the turns under way everything may take to be written and closed."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -60,9 +63,7 @@ async def serve(
         sound = await _until(stop, application)
         _log.info("stopping")
     finally:
-        # First nobody new, then what is under way, then the store: nothing accepted is left out.
-        await asyncio.gather(runner.cleanup(), application.finish_turns())
-        await application.stop()
+        await _stop(runner, application)
     _log.info("stopped")
     return sound
 
@@ -176,6 +177,19 @@ async def _listen(runner: web.AppRunner, host: str, port: int) -> str:
     bound = runner.addresses[0][1]
     shown = f"[{host}]" if ":" in host else host
     return f"http://{shown}:{bound}"
+
+
+async def _stop(runner: web.AppRunner, application: Application) -> None:
+    seconds = application.settings.stop_within_seconds + CLOSE_SECONDS
+    try:
+        async with asyncio.timeout(seconds):
+            # First nobody new, then what is under way, then the store: nothing accepted is left out.
+            await asyncio.gather(runner.cleanup(), application.finish_turns())
+            await application.stop()
+    except TimeoutError:
+        # A database that does not answer. What it did not take was not answered with 200, and the
+        # leases of turns end by themselves.
+        _log.warning("stop_cut_short", seconds=seconds)
 
 
 async def _until(stop: asyncio.Event, application: Application) -> bool:

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 
 import psycopg
 import pytest
 
 from consent_sync.adapters.clock import SystemClock
+from consent_sync.adapters.storage.postgres.connections import heeding_cancellation
 from consent_sync.adapters.storage.postgres.migrate import migrate
 from consent_sync.adapters.storage.postgres.reader import PostgresReader
 from consent_sync.adapters.storage.postgres.statements import migrations
@@ -223,6 +224,27 @@ async def test_wrong_names_are_told_without_passwords(postgres: PostgresServer) 
     with pytest.raises(StoreError, match='database "nowhere" does not exist') as caught:
         await PostgresStore(url, SystemClock()).open()
     assert "sesame" not in str(caught.value)
+
+
+@pytest.mark.parametrize("made_of_it", ["an error", "a result"])
+async def test_who_is_cancelled_ends_whatever_the_driver_makes_of_it(made_of_it: str) -> None:
+    """A stop waits for tasks that were cancelled once, and would never end."""
+
+    async def ask_on_and_on() -> None:
+        while True:
+            with suppress(StoreError), heeding_cancellation():
+                try:
+                    await asyncio.sleep(60)
+                except asyncio.CancelledError:
+                    if made_of_it == "an error":
+                        raise StoreError("the connection broke") from None
+
+    asking = asyncio.create_task(ask_on_and_on())
+    await asyncio.sleep(0)
+    asking.cancel()
+    await asyncio.wait([asking], timeout=5)
+
+    assert asking.cancelled()
 
 
 async def test_a_server_that_cannot_encrypt_is_told_apart_from_none() -> None:

@@ -14,10 +14,12 @@ import pytest
 import structlog
 from structlog.testing import LogCapture
 
+from consent_sync.adapters.storage.sqlite import SqliteStore
 from consent_sync.app.bootstrap import build
 from consent_sync.app.settings import Settings
 from consent_sync.domain.errors import StoreError
 from consent_sync.domain.identity import Side
+from consent_sync.web import server
 from consent_sync.web.server import ListenError, issuers, locks, serve
 from tests.services.people import StandingClock, didomi_event
 from tests.web.parts import DIDOMI, SECRET, body
@@ -93,6 +95,27 @@ def names_in(folder: Path) -> set[str]:
 async def ready(address: str) -> tuple[int, dict[str, Any]]:
     async with aiohttp.ClientSession() as session, session.get(f"{address}/readyz") as answer:
         return answer.status, await answer.json()
+
+
+async def test_a_database_that_does_not_answer_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: LogCapture
+) -> None:
+    """A supervisor would kill the process, and nobody knew why; every answer was given already."""
+
+    async def hang(_: SqliteStore) -> None:
+        await asyncio.sleep(60)
+
+    application = await build(settings(tmp_path, STOP_WITHIN_SECONDS="0.02"))
+    stop = asyncio.Event()
+    stop.set()
+    with monkeypatch.context() as patch:
+        patch.setattr(server, "CLOSE_SECONDS", 0.02)
+        patch.setattr(SqliteStore, "close", hang)
+        async with asyncio.timeout(5):
+            await serve(application, stop)
+    await application.stop()
+
+    assert "stop_cut_short" in [entry["event"] for entry in words.entries]
 
 
 async def test_what_was_answered_outlives_the_process(tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
 """Connections to PostgreSQL as the store needs them: no session state, every wait bounded."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, Final, LiteralString, TypeAlias, TypeVar
 
 import psycopg
@@ -83,23 +83,40 @@ class Database:
 
     async def several(self, asked: Sequence[tuple[str, Values]]) -> list[list[TupleRow]]:
         """Run named queries, sent together; return the rows of each."""
-        try:
-            with explained():
-                async with (
-                    asyncio.timeout(STATEMENT_SECONDS),
-                    self._pool.connection() as connection,
-                ):
-                    return await run(connection, asked)
-        except UnansweredStoreError:
-            # Where one connection broke the others probably did: nobody else need find out.
-            await self._mend()
-            raise
+        with heeding_cancellation():
+            try:
+                with explained():
+                    async with (
+                        asyncio.timeout(STATEMENT_SECONDS),
+                        self._pool.connection() as connection,
+                    ):
+                        return await run(connection, asked)
+            except UnansweredStoreError:
+                # Where one connection broke the others probably did: nobody else need find out.
+                await self._mend()
+                raise
 
     async def _mend(self) -> None:
         # What it finds out is reported to whoever asks for a connection next.
         with suppress(psycopg.Error, TimeoutError):
             async with asyncio.timeout(FREE_SECONDS):
                 await self._pool.check()
+
+
+@contextmanager
+def heeding_cancellation() -> Iterator[None]:
+    """End the task that was cancelled inside, whatever the driver makes of that.
+
+    When its connection breaks while it gives a statement up, it reports that instead, and whoever
+    waits for the end of the task would wait for ever.
+    """
+    task = asyncio.current_task()
+    before = task.cancelling() if task is not None else 0
+    try:
+        yield
+    finally:
+        if task is not None and task.cancelling() > before:
+            raise asyncio.CancelledError
 
 
 async def run(connection: Connection, asked: Sequence[tuple[str, Values]]) -> list[list[TupleRow]]:
