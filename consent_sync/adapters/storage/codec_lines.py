@@ -3,7 +3,7 @@
 Ten lines are read and written with every turn, so this is the hottest part of the codec.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from consent_sync.adapters.storage.codec_words import (
@@ -20,22 +20,10 @@ from consent_sync.domain.consent import Agreed, Guarded, Known, OwnWrite, Statem
 from consent_sync.domain.identity import Side, Source
 from consent_sync.domain.state import LineState
 
-
-def _slots(cls: Any) -> list[Callable[[Any, Any], None]]:
-    """Return what sets each field of a dataclass with slots, in the order of its fields."""
-    return [getattr(cls, name).__set__ for name in cls.__slots__]
-
-
-# A frozen dataclass sets its fields through a detour that makes up half the cost of reading a
-# state; these set the slots directly. A class that gains a field fails here, at import.
-_new: Final = object.__new__
 _NONE: Final[frozenset[Side]] = frozenset()
-_id, _side, _choice, _not_before, _not_after, _dated, _delay, _evidence = _slots(Statement)
-_known_id, _known_not_after = _slots(Known)
-_agreed_choice, _as_of, _agreed_known, _confirmed = _slots(Agreed)
-_write_side, _write_choice, _sent_at, _outcome, _event_id, _told = _slots(OwnWrite)
-_latest, _agreed, _refused_at, _writes, _held, _failed, _shape, *_rare = _slots(LineState)
-_unshown, _word, _guarded, _written_off = _rare
+
+# How many parts of a line as a rule are not there.
+_RARE: Final = 4
 
 
 def from_line(line: str, value: LineState) -> list[Any]:
@@ -76,21 +64,21 @@ def line_of(data: list[Any]) -> LineState:
     """Return the state that `from_line` wrote."""
     # As a rule nothing is unshown and no operator said anything; then nothing is written of it.
     _, latest, agreed, refused_at, writes, held, failed, shape, *more = data
-    if len(more) > len(_rare):
+    if len(more) > _RARE:
         raise ValueError("a line holds more than this program knows")
-    line = _new(LineState)
-    _latest(line, {SOURCE_OF[statement[0]]: _statement_of(statement) for statement in latest})
-    _agreed(line, {SIDE_OF[value[0]]: _agreed_of(value) for value in agreed})
-    _refused_at(line, {SIDE_OF[side]: at for side, at in refused_at} if refused_at else {})
-    _writes(line, tuple([_own_write_of(write) for write in writes]))
-    _held(line, held)
-    _failed(line, {SIDE_OF[side]: reason for side, reason in failed} if failed else {})
-    _shape(line, shape)
-    _unshown(line, {SIDE_OF[side]: times for side, times in more[0]} if more else {})
-    _word(line, _word_of(more[1]) if len(more) > 1 and more[1] else None)
-    _guarded(line, Guarded(*more[2]) if len(more) > 2 and more[2] else None)
-    _written_off(line, frozenset(map(SIDE_OF.__getitem__, more[3])) if len(more) > 3 else _NONE)
-    return line
+    return LineState(
+        {SOURCE_OF[statement[0]]: _statement_of(statement) for statement in latest},
+        {SIDE_OF[value[0]]: _agreed_of(value) for value in agreed},
+        {SIDE_OF[side]: at for side, at in refused_at} if refused_at else {},
+        tuple([_own_write_of(write) for write in writes]),
+        held,
+        {SIDE_OF[side]: reason for side, reason in failed} if failed else {},
+        shape,
+        {SIDE_OF[side]: times for side, times in more[0]} if more else {},
+        _word_of(more[1]) if len(more) > 1 and more[1] else None,
+        Guarded(*more[2]) if len(more) > 2 and more[2] else None,
+        frozenset(map(SIDE_OF.__getitem__, more[3])) if len(more) > 3 else _NONE,
+    )
 
 
 def _from_rare(value: LineState) -> list[Any]:
@@ -138,45 +126,35 @@ def _from_statement(side: Source, value: Statement) -> list[Any]:
 
 
 def _known_of(data: list[Any]) -> dict[Source, Known]:
-    told = {}
-    for side, id_, not_after in data:
-        told[SOURCE_OF[side]] = known = _new(Known)
-        _known_id(known, id_)
-        _known_not_after(known, not_after)
-    return told
+    return {SOURCE_OF[side]: Known(id_, not_after) for side, id_, not_after in data}
 
 
 def _statement_of(data: list[Any]) -> Statement:
     _, id_, choice, dated, before, after, delay, evidence, side = data
-    statement = _new(Statement)
-    _id(statement, id_)
-    _side(statement, SOURCE_OF[side])
-    _choice(statement, CHOICE_OF[choice])
-    _not_before(statement, dated + before)
-    _not_after(statement, dated + after)
-    _dated(statement, dated)
-    _delay(statement, delay)
-    _evidence(statement, evidence)
-    return statement
+    return Statement(
+        id_,
+        SOURCE_OF[side],
+        CHOICE_OF[choice],
+        dated + before,
+        dated + after,
+        dated,
+        delay,
+        evidence,
+    )
 
 
 def _agreed_of(data: list[Any]) -> Agreed:
     _, choice, as_of, confirmed, known = data
-    agreed = _new(Agreed)
-    _agreed_choice(agreed, CHOICE_OF[choice])
-    _as_of(agreed, as_of)
-    _agreed_known(agreed, _known_of(known) if known else {})
-    _confirmed(agreed, confirmed == 1)
-    return agreed
+    return Agreed(CHOICE_OF[choice], as_of, _known_of(known) if known else {}, confirmed == 1)
 
 
 def _own_write_of(data: list[Any]) -> OwnWrite:
     side, choice, sent_at, outcome, event_id, told = data
-    write = _new(OwnWrite)
-    _write_side(write, SIDE_OF[side])
-    _write_choice(write, CHOICE_OF[choice])
-    _sent_at(write, sent_at)
-    _outcome(write, OUTCOME_OF[outcome])
-    _event_id(write, event_id)
-    _told(write, _known_of(told) if told else {})
-    return write
+    return OwnWrite(
+        SIDE_OF[side],
+        CHOICE_OF[choice],
+        sent_at,
+        OUTCOME_OF[outcome],
+        event_id,
+        _known_of(told) if told else {},
+    )
