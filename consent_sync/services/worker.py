@@ -84,7 +84,8 @@ class Worker:
                 if more > 0:
                     self._eager = len(others) == more
                 self._begin(others, extra=True)
-                if not turns and not others:
+                # Who got less than they asked for has all that is due.
+                if len(turns) < max(free, 1) and not others:
                     await self._rest(full=free <= 0)
         finally:
             self.alive = False

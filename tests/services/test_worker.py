@@ -187,6 +187,37 @@ class TroubledTurns:
         await self._store.release(subject)
 
 
+class NotedTurns(TroubledTurns):
+    """Notes what the store is asked, and how many turns each claim brought."""
+
+    def __init__(self, shop: Shop) -> None:
+        super().__init__(shop, failing=set())
+        self.asked: list[str] = []
+
+    async def claim(self, limit: int, *, hurried: bool = False) -> Sequence[Turn]:
+        turns = await super().claim(limit, hurried=hurried)
+        self.asked.append(f"{len(turns)} of {limit}")
+        return turns
+
+    async def wait(self, timeout_seconds: float) -> None:
+        self.asked.append("wait")
+        await super().wait(timeout_seconds)
+
+
+async def test_a_claim_that_found_less_than_it_asked_for_is_not_repeated(shop: Shop) -> None:
+    """Nothing more is due then, so the store is asked for more only once something arrived."""
+    shop.didomi.click(ANN, {EMAIL: Choice.GRANTED})
+    await shop.receive(shop.didomi.outbox.pop(), ANN)
+    turns = NotedTurns(shop)
+    worker = Worker(turns, shop.synchroniser, 4, shop.observer)
+    running = asyncio.create_task(worker.run())
+    await until(lambda: bool(shop.actito.profiles[ANN].subscriptions))
+    await worker.stop(5)
+    await running
+
+    assert turns.asked[:2] == ["1 of 4", "wait"]
+
+
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """The worker rests for a millisecond where it would rest for half a second."""
