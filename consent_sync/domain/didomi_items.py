@@ -16,6 +16,7 @@ from consent_sync.domain.lines import (
     Context,
     Outcome,
     add_statement,
+    age_beside_first_sight,
     lifted,
     line_state,
     own_writes,
@@ -296,8 +297,13 @@ def _differing(
         not_before=not_before,
         not_after=max(not_after, not_before),
         dated=dated,
-        # A user is posted when it changes: it was under way since its own date.
-        delay=max(0, item.received_at - dated),
+        # A user is posted when it changes: it was under way since its own date. Another choice may
+        # have changed it, and then this one is older.
+        delay=max(
+            0,
+            item.received_at - dated,
+            age_beside_first_sight(known, Side.DIDOMI, not_before),
+        ),
         evidence=f"event {item.id}",
     )
     known, how = add_statement(line, known, said)

@@ -197,6 +197,27 @@ def delayed_by_first_sight(known: LineState, side: Side, at: Micros) -> LineStat
     return replaced(known, latest={**known.latest, **aged}) if aged else known
 
 
+def age_beside_first_sight(known: LineState, side: Side, not_before: Micros) -> Micros:
+    """Return how old a grant on this side may have been when a no was first seen on the other.
+
+    The same as above for a grant that is told of only after that sight; 0 where the no is explained.
+    """
+    ages = [
+        seen_at - not_before
+        for other, seen_at in known.refused_at.items()
+        if other is not side and _is_unexplained(known, other)
+    ]
+    return max(0, *ages) if ages else 0
+
+
+def _is_unexplained(known: LineState, side: Side) -> bool:
+    """Say whether this side holds a no that nobody told us of and that we did not write."""
+    agreed, latest = known.agreed.get(side), known.latest.get(side)
+    told = latest is not None and latest.choice is Choice.DENIED
+    held = agreed is not None and agreed.choice is Choice.DENIED and not agreed.known
+    return held and not told and not own_writes(known, side, Choice.DENIED)
+
+
 def lifted(not_before: Micros, agreed: Agreed, rules: Rules) -> Micros:
     """Return `not_before` moved just past every statement that this side's state reflects.
 

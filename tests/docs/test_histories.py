@@ -247,6 +247,26 @@ async def _first_sight() -> None:
     assert engine.line(ANN, "Newsletter").held == Verdict.HELD_REVIEW
 
 
+@history("An agreement that a later choice brings to light")
+async def _brought_to_light() -> None:
+    engine = Engine(a_mapping(a_line(), a_line("DailyDeals", MARKETING, number=15)))
+    engine.actito.profiles[ANN] = Profile("1042")
+    engine.didomi.click(ANN, {MARKETING: YES})
+    engine.clock.advance(60)
+    engine.actito.click(ANN, "DailyDeals", subscribe=False)
+    engine.didomi.outbox.clear()
+    engine.actito.outbox.clear()
+    engine.clock.advance(60)
+    chooses(engine, "Didomi", YES)
+    await engine.run()
+    engine.receive(engine.didomi.shown(ANN))
+    await engine.run()
+
+    assert sides(engine) == (YES, YES)
+    assert sides(engine, "DailyDeals", MARKETING) == (YES, NO)
+    assert engine.line(ANN, "DailyDeals").held == Verdict.HELD_REVIEW
+
+
 @history("A refusal in Didomi that nobody told us of")
 async def _untold() -> None:
     engine = an_engine()

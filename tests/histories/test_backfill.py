@@ -176,6 +176,15 @@ def test_a_load_without_leave_never_raises(words: list[str]) -> None:
 @histories(0.5)
 @example(["didomi yes Newsletter", "lose", "wait", "actito no Newsletter", "load didomi"])
 @example(["actito no Newsletter", "didomi yes Newsletter", "lose", "load didomi"])
+@example(
+    [
+        "didomi yes DailyDeals",
+        "actito no DailyDeals",
+        "lose",
+        "didomi yes Newsletter",
+        "load didomi",
+    ]
+)
 @given(st.lists(st.sampled_from(STEPS), max_size=14))
 def test_a_load_with_leave_wakes_no_refusal(words: list[str]) -> None:
     """With leave to raise, a refusal that is the newest word still stays one."""
