@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.installation import Installation, at_rest, connect, platforms, until
+from tests.system.harness import town
+from tests.system.harness import until as comes_about
 
 PEOPLE = [f"person-{number}@example.com" for number in range(40)]
 AGREEING = PEOPLE[:2]
@@ -54,3 +56,34 @@ async def test_a_backlog_of_refusals_goes_together(tmp_path: Path) -> None:
         assert calls["imports.start"] >= 1
         assert calls["profiles.put"] + calls["profiles.get"] < 35
         assert both.didomi.calls.counts["events.create"] == 0
+
+
+async def test_a_kill_in_the_middle_of_an_import_loses_no_refusal(tmp_path: Path) -> None:
+    """Nobody learnt how it ended: everybody in it is looked at, and nothing comes back."""
+    async with town(tmp_path) as place:
+        people = [place.person(f"ida_{n}", Newsletter=False) for n in range(24)]
+        for person in people:
+            place.didomi.click(person.ouid, {"channels": {"email": True}})
+        await place.all_agree(people, "Newsletter", wanted=True)
+        await place.service.stop()
+        await place.service.start(
+            ACTITO_CALLS_PER_MINUTE="30",
+            ACTITO_BULK_ABOVE="1",
+            ACTITO_BULK_ROWS="8",
+            TURNS_CONCURRENCY="2",
+        )
+        place.actito.switches.import_seconds = 3
+        for person in people:
+            place.didomi.click(person.ouid, {"channels": {"email": False}})
+        begun = "actito imports.start"
+        await comes_about("an import begins", lambda: bool(place.calls()[begun]), 30)
+        await place.service.kill()
+        place.actito.calls.clear()
+        await place.service.start(ACTITO_CALLS_PER_MINUTE="0", ACTITO_BULK_ABOVE="0")
+        place.didomi.sender.replay_stored()
+        await place.all_agree(people, "Newsletter", wanted=False)
+
+        assert [place.both(person, "Newsletter") for person in people] == [(False, False)] * 24
+        assert place.calls()["didomi events.create"] == 0
+        # The import may land after the look; then a refusal is written once more, and no more than that.
+        assert place.calls()["actito profiles.put"] <= 24
