@@ -135,15 +135,3 @@ async def test_who_was_under_way_before_is_expected_again() -> None:
 
     assert told == [0, 5]
     await flusher.stop()
-
-
-async def test_more_than_one_batch_is_worth_goes_in_two_halves() -> None:
-    """One half is written while the other half is being read; nobody who is there is left out."""
-    batches = _Batches()
-    flusher: Flusher[int, int] = Flusher(batches.write, halve_above=8)
-    flusher.start()
-    await asyncio.gather(*(flusher.submit(number, 1) for number in range(40)))
-    await asyncio.gather(*(flusher.submit(number, 1) for number in range(12)))
-
-    assert [len(written) for written in batches.written] == [8, 20, 12, 8, 4]
-    await flusher.stop()

@@ -31,8 +31,7 @@ class Flusher(Generic[Argument, Result]):
     `write` stores all or nothing and returns a result, or an error, for each; when it raises
     StoreError the batch is tried one by one, unless the database as a whole is the reason. A batch
     of fewer than `expected` waits for more, at most `patience_seconds`; it is told how many jobs
-    were written in the last round or came meanwhile. Of what is queued, more than `halve_above` and
-    more than half of the last round stays for the next batch, so that both sides always have work.
+    were written in the last round or came meanwhile.
     """
 
     def __init__(
@@ -45,7 +44,6 @@ class Flusher(Generic[Argument, Result]):
         queue_bytes: int = 64 * 1024 * 1024,
         expected: Callable[[int], int] = lambda _: 0,
         patience_seconds: float = 0.0,
-        halve_above: int = 512,
     ) -> None:
         self._write = write
         self._batch_jobs = batch_jobs
@@ -54,7 +52,6 @@ class Flusher(Generic[Argument, Result]):
         self._queue_bytes = queue_bytes
         self._expected = expected
         self._patience_seconds = patience_seconds
-        self._halve_above = halve_above
         self._last_round = 0
         # How long the queue has to be before the bell rings.
         self._awaited = 1
@@ -120,8 +117,7 @@ class Flusher(Generic[Argument, Result]):
     def _take(self) -> list[_Job[Argument, Result]]:
         batch: list[_Job[Argument, Result]] = []
         size = 0
-        most = min(self._batch_jobs, max(self._halve_above, self._last_round // 2))
-        while self._queue and len(batch) < most and size < self._batch_bytes:
+        while self._queue and len(batch) < self._batch_jobs and size < self._batch_bytes:
             batch.append(self._queue.popleft())
             size += batch[-1].size
         self._bytes -= size

@@ -30,10 +30,9 @@ from consent_sync.ports.store import NewEvent, Settlement
 
 _log = structlog.get_logger(__name__)
 
-# With so many deliveries a statement and its commit are a quarter of all they cost, and hardly less
-# with more. Of fewer than a few under way nobody waits.
-_DELIVERIES: Final = 32
-_FEW_DELIVERIES: Final = 8
+# Of fewer deliveries under way than the first nobody waits; of more than the last a batch is large
+# enough, and to wait would leave the database idle meanwhile.
+_GATHERED_DELIVERIES: Final = range(8, 41)
 _GATHERING_SECONDS: Final = 0.004
 # Ends of turns in one statement: it goes through its own lists once for each.
 _TOGETHER: Final = 128
@@ -62,7 +61,6 @@ class Opened:
             queue_bytes=size,
             expected=_deliveries_expected,
             patience_seconds=_GATHERING_SECONDS,
-            halve_above=_DELIVERIES,
         )
         self.announcing: Flusher[Start, None] = Flusher(
             self._announce,
@@ -204,7 +202,7 @@ class LeaseLostError(StoreError):
 
 
 def _deliveries_expected(last_round: int) -> int:
-    return min(last_round, _DELIVERIES) if last_round >= _FEW_DELIVERIES else 0
+    return last_round if last_round in _GATHERED_DELIVERIES else 0
 
 
 async def _quietly(work: Awaitable[None]) -> None:
