@@ -9,6 +9,7 @@ from typing import Final
 
 from consent_sync.domain.consent import WriteOutcome
 from consent_sync.domain.identity import Side
+from consent_sync.domain.lines import own_writes
 from consent_sync.domain.moments import Micros
 from consent_sync.domain.rules import Rules
 from consent_sync.domain.state import LineState
@@ -34,7 +35,7 @@ def look_due(lines: Iterable[LineState], rules: Rules) -> tuple[Micros, ...]:
 
 def shown_nowhere(known: LineState) -> bool:
     """Say whether an answered write was repeated, because a look had shown that it did not take."""
-    return bool(known.unshown) and max(known.unshown.values()) > 1
+    return any(times > 1 for times in known.unshown.values())
 
 
 def worn_out(known: LineState, side: Side) -> bool:
@@ -56,9 +57,7 @@ def _written_at(known: LineState, side: Side) -> Micros | None:
         return None
     sent = [
         write.sent_at
-        for write in known.writes
-        if write.side is side
-        and write.choice is agreed.choice
-        and write.outcome is WriteOutcome.SENT
+        for write in own_writes(known, side, agreed.choice)
+        if write.outcome is WriteOutcome.SENT
     ]
     return max(sent, default=None)

@@ -198,16 +198,17 @@ def delayed_by_first_sight(known: LineState, side: Side, at: Micros) -> LineStat
 
 
 def age_beside_first_sight(known: LineState, side: Side, not_before: Micros) -> Micros:
-    """Return how old a grant on this side may have been when a no was first seen on the other.
+    """Return how old a grant on this side may have been when a no was last seen on the other.
 
-    The same as above for a grant that is told of only after that sight; 0 where the no is explained.
+    What `delayed_by_first_sight` is for a grant that was known before that sight this is for one
+    that is told of only later; 0 where the no is explained.
     """
-    ages = [
+    ages = (
         seen_at - not_before
         for other, seen_at in known.refused_at.items()
         if other is not side and _is_unexplained(known, other)
-    ]
-    return max(0, *ages) if ages else 0
+    )
+    return max(ages, default=0)
 
 
 def _is_unexplained(known: LineState, side: Side) -> bool:
@@ -351,14 +352,11 @@ def _line_after_write(
     agreed = Agreed(
         choice, write.dated, {**(before.known if before else {}), **told}, confirmed=False
     )
-    refused_at = known.refused_at
-    if choice is Choice.DENIED and write.dated > refused_at.get(write.side, write.dated - 1):
-        refused_at = {**refused_at, write.side: write.dated}
-    return replaced(
+    known = replaced(
         known,
         writes=kept,
         agreed={**known.agreed, write.side: agreed},
         held="",
         unshown={**known.unshown, write.side: known.unshown.get(write.side, 0) + 1},
-        refused_at=refused_at,
     )
+    return with_refusal(known, write.side, write.dated) if choice is Choice.DENIED else known

@@ -8,7 +8,7 @@ from typing import Final
 from consent_sync.domain.consent import Choice
 from consent_sync.domain.desired import Desired, desired_choice, title
 from consent_sync.domain.identity import Normalise, Side
-from consent_sync.domain.lines import Context, Stop
+from consent_sync.domain.lines import Context, Stop, line_state
 from consent_sync.domain.mapping import CreateFor, Line, Mapping, SyncMode
 from consent_sync.domain.raising import NOTHING_TO_DO, WRITE, Step, are_uneven, raise_step
 from consent_sync.domain.rules import Rules
@@ -107,8 +107,8 @@ def plan_changes(
     resting: set[str] = set()
     paused: set[str] = set()
     for line in context.mapping.lines:
-        known = state.lines.get(line.id)
-        if known is None or known.shape != line.shape or not known.latest:
+        known = line_state(state, line)
+        if not known.latest:
             continue
         wish = desired_choice(line, known, context.rules)
         steps = (
@@ -285,9 +285,7 @@ _WEIGHT = (
 
 def _decision(line: Line, wish: Desired, steps: Sequence[Step]) -> Decision:
     told = [step for step in steps if step.verdict in _WEIGHT]
-    chosen = told[0] if told else None
-    if len(told) > 1:
-        chosen = min(told, key=lambda step: _WEIGHT.index(step.verdict))
+    chosen = min(told, key=lambda step: _WEIGHT.index(step.verdict), default=None)
     if chosen is not None and chosen.verdict is not Verdict.APPLIED:
         return Decision(line, wish.choice, chosen.verdict, chosen.reason, chosen.side)
     if wish.conflict:

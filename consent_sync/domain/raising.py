@@ -102,7 +102,7 @@ def _doubted(
         for said in sources
     ):
         return ""
-    return f"a late agreement; {title(side)} was seen refused since it was given"
+    return f"a late agreement; {title(side)} was seen refused since it may have been given"
 
 
 def _doubt(

@@ -128,7 +128,7 @@ def test_a_late_agreement_waits_for_a_word() -> None:
     assert step(ACTITO, LATE) == Step(
         ACTITO,
         verdict=Verdict.HELD_REVIEW,
-        reason="a late agreement; Actito was seen refused since it was given",
+        reason="a late agreement; Actito was seen refused since it may have been given",
     )
     assert step(ACTITO, after_word(LATE, doubt_of(Verdict.HELD_REVIEW, ACTITO))).write
 
