@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory, gettempdir
 
 from bench.effort import Effort
 from bench.grown import make
-from bench.intake import Stretches, joined
+from bench.intake import Stretches
 from bench.load import Load
 from bench.people import template
 from bench.platforms import actito
@@ -73,14 +73,7 @@ def _intake(effort: Effort, folder: Path, grown: Path) -> tuple[Load, Load]:
         words = ["bench.servers", "real", "--database"]
         ours = stack.enter_context(child(*words, str(grown), log=log))
         theirs = stack.enter_context(child(*words, str(here / "empty.db"), log=log))
-        stretches = Stretches(64, form)
-        for one, other in ((ours, theirs), (theirs, ours)):
-            stretches.post(one, other, 1)
-        order = (ours, theirs, theirs, ours)
-        loads = [
-            stretches.post(one, theirs if one is ours else ours, effort.seconds) for one in order
-        ]
-    return joined(loads[0], loads[3]), joined(loads[1], loads[2])
+        return Stretches(64, form).both(ours, theirs, effort.seconds)[:2]
 
 
 def _turns(effort: Effort, folder: Path, grown: Path) -> tuple[float, float]:

@@ -1,8 +1,7 @@
 """Growth on PostgreSQL: intake and claims with a million people who wait, beside few or nobody."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from hashlib import blake2b
 from pathlib import Path
 from secrets import token_hex
@@ -11,11 +10,10 @@ from tempfile import TemporaryDirectory
 from bench.effort import Effort
 from bench.grown import wait
 from bench.growth import KEPT, claims
-from bench.intake import Stretches, joined
+from bench.intake import Stretches
 from bench.load import Load
-from bench.machine import lifted_children
 from bench.people import template
-from bench.postgres import Server
+from bench.postgres import Server, running_server
 from bench.processes import ROOT, child
 from bench.ratios import Row, table
 from consent_sync.adapters.clock import SystemClock
@@ -41,7 +39,8 @@ def measure(effort: Effort, folder: Path) -> str:
         "open": Row("open the store and claim once", unit="s"),
         "memory": Row("highest memory of the program while claiming", unit="KiB"),
     }
-    with _server() as server, TemporaryDirectory(dir=folder) as inner:
+    KEPT.mkdir(parents=True, exist_ok=True)
+    with running_server(KEPT) as server, TemporaryDirectory(dir=folder) as inner:
         many, few = backlogs(server, people)
         grown = server.new(like=many)
         try:
@@ -78,17 +77,6 @@ def backlogs(server: Server, people: int) -> tuple[str, str]:
     return made(people), made(people // _FEW)
 
 
-@contextmanager
-def _server() -> Iterator[Server]:
-    KEPT.mkdir(parents=True, exist_ok=True)
-    server = Server(KEPT)
-    try:
-        with lifted_children(server.pid):
-            yield server
-    finally:
-        server.stop()
-
-
 def _intake(effort: Effort, folder: Path, server: Server, grown: str) -> tuple[Load, Load]:
     form, log, empty = folder / "event.json", folder / "servers.log", server.new()
     form.write_text(template(token_hex(4)), encoding="utf-8")
@@ -96,12 +84,6 @@ def _intake(effort: Effort, folder: Path, server: Server, grown: str) -> tuple[L
         words = ["bench.servers", "real", "--url"]
         ours = stack.enter_context(child(*words, grown, log=log))
         theirs = stack.enter_context(child(*words, empty, log=log))
-        stretches = Stretches(64, form)
-        for one, other in ((ours, theirs), (theirs, ours)):
-            stretches.post(one, other, 1)
-        order = (ours, theirs, theirs, ours)
-        loads = [
-            stretches.post(one, theirs if one is ours else ours, effort.seconds) for one in order
-        ]
+        loads = Stretches(64, form).both(ours, theirs, effort.seconds)[:2]
     server.drop(empty)
-    return joined(loads[0], loads[3]), joined(loads[1], loads[2])
+    return loads

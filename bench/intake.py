@@ -109,15 +109,11 @@ def compare(case: Case, effort: Effort, folder: Path) -> tuple[Load, Load]:
         ours = stack.enter_context(child("bench.servers", *words, log=log))
         other_words = case.beside_words(here / "other.db")
         theirs = stack.enter_context(child("bench.servers", *other_words, log=log))
-        stretch = Stretches(case.connections, form)
-        warm = [stretch.post(ours, theirs, 1), stretch.post(theirs, ours, 1)]
-        order = (ours, theirs, theirs, ours)
-        loads = [
-            stretch.post(one, theirs if one is ours else ours, effort.seconds) for one in order
-        ]
+        stretches = Stretches(case.connections, form)
+        mine, other, warm = stretches.both(ours, theirs, effort.seconds)
         ours.kill()
-        _check(database, warm[0].requests + loads[0].requests + loads[3].requests)
-    return joined(loads[0], loads[3]), joined(loads[1], loads[2])
+        _check(database, warm.requests + mine.requests)
+    return mine, other
 
 
 class Stretches:
@@ -140,6 +136,13 @@ class Stretches:
                 seconds=seconds,
                 path=PATH,
             )
+
+    def both(self, ours: Child, theirs: Child, seconds: int) -> tuple[Load, Load, Load]:
+        """Load both, in turn and twice, after a second to warm up; return that of ours last."""
+        warm, _ = self.post(ours, theirs, 1), self.post(theirs, ours, 1)
+        order = (ours, theirs, theirs, ours)
+        loads = [self.post(one, theirs if one is ours else ours, seconds) for one in order]
+        return joined(loads[0], loads[3]), joined(loads[1], loads[2]), warm
 
 
 def joined(one: Load, other: Load) -> Load:

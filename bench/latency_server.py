@@ -6,7 +6,6 @@ nothing. On a core of the server's own, unless several share all.
 
 import argparse
 import asyncio
-import gc
 import json
 import signal
 import time
@@ -17,7 +16,7 @@ from aiohttp import web
 from bench.drains import sending
 from bench.house import house
 from bench.machine import SERVER_CORE, pin
-from bench.servers import PATH, ready
+from bench.servers import PATH, bare_server, ready
 from consent_sync.adapters.didomi.webhook import DidomiReceiver
 from consent_sync.adapters.telemetry import LogObserver
 from consent_sync.app.application import Duty
@@ -80,17 +79,7 @@ async def inline(options: argparse.Namespace, stop: asyncio.Event) -> None:
                 await send(number_of(item.ouid))
             return web.Response(body=b'{"accepted":1}', content_type="application/json")
 
-        app = web.Application()
-        app.router.add_post("/{path:.*}", handle)
-        runner = web.AppRunner(app, access_log=None)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0, backlog=1024).start()
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(50_000, 50, 50)
-        ready(f"http://127.0.0.1:{runner.addresses[0][1]}")
-        await stop.wait()
-        await runner.cleanup()
+        await bare_server(stop, handle, "/{path:.*}")
 
 
 async def _run(options: argparse.Namespace) -> None:

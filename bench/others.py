@@ -5,7 +5,6 @@ Only the durable enqueueing is measured: no worker runs, as in the intake it sta
 
 import argparse
 import asyncio
-import gc
 import logging
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -16,7 +15,7 @@ import procrastinate
 from aiohttp import web
 
 from bench.machine import SERVER_CORE, pin
-from bench.servers import PATH, ready
+from bench.servers import bare_server
 from consent_sync.adapters.didomi.webhook import parse_envelope
 
 Enqueue = Callable[[str, str], Awaitable[object]]
@@ -75,19 +74,9 @@ async def _serve(name: str, url: str) -> None:
                 body=b'{"accepted":1,"duplicates":0}', content_type="application/json"
             )
 
-        app = web.Application()
-        app.router.add_post(PATH, take)
-        runner = web.AppRunner(app, access_log=None)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", 0, backlog=1024).start()
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(50_000, 50, 50)
-        ready(f"http://127.0.0.1:{runner.addresses[0][1]}")
         stop = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-        await stop.wait()
-        await runner.cleanup()
+        await bare_server(stop, take)
 
 
 def main() -> None:

@@ -38,10 +38,10 @@ async def _full(request: web.Request) -> web.Response:
     return web.Response(body=b'{"accepted":1,"duplicates":0}', content_type="application/json")
 
 
-async def bare_server(stop: asyncio.Event, handler: Handler = _bare) -> None:
+async def bare_server(stop: asyncio.Event, handler: Handler = _bare, place: str = PATH) -> None:
     """Serve what every Python server must do at least, until stopped."""
     app = web.Application()
-    app.router.add_post(PATH, handler)
+    app.router.add_post(place, handler)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0, backlog=1024).start()
