@@ -21,6 +21,7 @@ from consent_sync.domain.moments import MINUTE, Micros
 from consent_sync.domain.state import HeldList, LineState, PersonState, Presence
 from consent_sync.domain.translate import choice_at
 from consent_sync.domain.values import replaced
+from consent_sync.domain.verdicts import Entry, Kind, Verdict
 
 _READ_LAG = MINUTE
 """How long Didomi may take to show what was written. Not documented; allowed for generously."""
@@ -37,6 +38,35 @@ def fold_user_reading(state: PersonState, seen: UserReading, context: Context) -
         if after is not before:
             state = with_line(state, line, after)
     return with_lists(state, seen.tree, dated)
+
+
+def disbelieved(before: PersonState, after: PersonState, context: Context) -> tuple[Entry, ...]:
+    """Return what to tell of agreements that a look shows and that only our refusal speaks against.
+
+    Either that refusal did not take, or the person came back and its webhook is lost.
+    """
+    return tuple(
+        Entry(
+            at=context.now,
+            kind=Kind.DECIDED,
+            verdict=Verdict.CONFLICT_STRICTEST,
+            reason="Didomi shows an agreement, and nothing has confirmed the refusal that we wrote "
+            "there; nobody can say which came last, so the refusal is written again",
+            side=Side.DIDOMI,
+            line=line.id,
+            line_number=line.line_number,
+            choice=Choice.GRANTED,
+        )
+        for line in context.mapping.lines
+        if _is_disbelieved(line_state(before, line), line_state(after, line))
+    )
+
+
+def _is_disbelieved(before: LineState, after: LineState) -> bool:
+    ours, shown = before.agreed.get(Side.DIDOMI), after.agreed.get(Side.DIDOMI)
+    refused = ours is not None and ours.choice is Choice.DENIED and not ours.confirmed
+    agrees = shown is not None and shown.choice is Choice.GRANTED
+    return refused and agrees and after.latest is before.latest
 
 
 def fold_user_missing(state: PersonState) -> PersonState:

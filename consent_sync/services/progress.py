@@ -7,7 +7,11 @@ from consent_sync.domain.actito_hints import Hint
 from consent_sync.domain.actito_looks import fold_profile_missing
 from consent_sync.domain.consent import WriteOutcome
 from consent_sync.domain.dead_letters import fold_unread
-from consent_sync.domain.didomi_looks import fold_user_missing, fold_user_reading
+from consent_sync.domain.didomi_looks import (
+    disbelieved,
+    fold_user_missing,
+    fold_user_reading,
+)
 from consent_sync.domain.events import ProfileMissing, ProfileReading, UserReading
 from consent_sync.domain.identity import Side
 from consent_sync.domain.ledger import READINGS, Fact, LedgerRecord, Unread, Write
@@ -166,6 +170,8 @@ class Progress:
             self.facts.append(seen)
             if isinstance(seen, UserReading):
                 found = True
-                self.state = fold_user_reading(self.state, seen, self.context())
+                before, context = self.state, self.context()
+                self.state = fold_user_reading(before, seen, context)
+                self.entries.extend(disbelieved(before, self.state, context))
         if not found:
             self.state = fold_user_missing(self.state)

@@ -4,6 +4,7 @@ from consent_sync.domain.consent import Choice
 from consent_sync.domain.events import UserMissing, UserReading
 from consent_sync.domain.identity import Side
 from consent_sync.domain.mapping import Mapping
+from consent_sync.domain.verdicts import Verdict
 from tests.doubles.clock import SettableClock
 from tests.doubles.engine import Engine
 from tests.doubles.mappings import EMAIL, MARKETING, a_line, a_mapping
@@ -59,4 +60,29 @@ async def test_our_own_yes_shown_by_a_user_webhook_raises_nothing() -> None:
     assert [one.value for one in engine.actito.written if one.place == "DailyDeals"] in (
         [],
         [False],
+    )
+
+
+async def test_an_agreement_that_only_our_own_refusal_speaks_against_is_told() -> None:
+    """She came back in Didomi, and two webhooks are lost: it is lowered, and the timeline says why."""
+    engine = Engine(a_mapping(a_line(), a_line("DailyDeals", MARKETING, number=15)))
+    engine.actito.profiles[ANN] = Profile("1042")
+    engine.didomi.click(ANN, {EMAIL: YES})
+    await engine.run()
+    engine.didomi.echoes = False
+    engine.actito.click(ANN, "Newsletter", subscribe=False)
+    await engine.run()
+    engine.clock.advance(60)
+    engine.didomi.click(ANN, {EMAIL: YES})
+    engine.didomi.outbox.clear()
+    engine.clock.advance(60)
+    engine.actito.click(ANN, "DailyDeals", subscribe=True)
+    await engine.run()
+
+    told = [one for one in engine.entries(ANN) if one.line == "Newsletter"]
+    assert engine.didomi.holds(ANN, EMAIL) is NO
+    assert any(
+        one.verdict is Verdict.CONFLICT_STRICTEST
+        and "nothing has confirmed the refusal that we wrote" in one.reason
+        for one in told
     )
